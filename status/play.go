@@ -1,0 +1,85 @@
+package status
+
+// playEntries returns the entries of NetStream that concern playing.
+func playEntries() []Entry {
+	return append(playStateEntries(), playControlEntries()...)
+}
+
+func playStateEntries() []Entry {
+	return []Entry{
+		{Code: PlayReset, Level: LevelStatus, Description: "Playing and resetting %s.",
+			Meaning: "The playlist was cleared before playing; sent only when play asked for a reset.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", Sent: true, Source: srcFMS},
+		{Code: PlayStart, Level: LevelStatus, Description: "Started playing %s.",
+			Meaning: "Playing begins. For a live stream that nobody publishes yet, the player waits.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 200, Sent: true, Source: srcFMS},
+		{Code: PlayStop, Level: LevelStatus, Description: "Stopped playing %s.",
+			Meaning: "Playing ended.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid, reason", XStatus: 200, Sent: true, Source: srcFMS},
+		{Code: PlayStreamNotFound, Level: LevelError, Description: "Failed to play %s; stream not found.",
+			Meaning: "There is no such stream, and none is waited for.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 404, Sent: true, Source: srcFMS},
+		{Code: PlayFailed, Level: LevelError, Description: "Failed to play %s.",
+			Meaning: "Playing was refused or failed in the server. x-status is 401 when the application refused, 403 for the access rules.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 500, Sent: true, Source: srcOurs},
+		{Code: PlayPublishNotify, Level: LevelStatus, Description: "%s is now published.",
+			Meaning: "A publisher of the stream being played appeared. It has no details.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "clientid", Sent: true, Source: srcFMS45},
+		{Code: PlayUnpublishNotify, Level: LevelStatus, Description: "%s is now unpublished.",
+			Meaning: "The publisher of the stream being played left.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "clientid", Sent: true, Source: srcFMS},
+		{Code: PlayInsufficientBW, Level: LevelWarning, Description: "Data is playing behind the normal speed.",
+			Meaning: "The client takes data more slowly than the stream produces it, so that some of it was left out.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", Sent: true, Source: srcRed5},
+		{Code: PlayComplete, Level: LevelStatus,
+			Meaning: "A recorded stream was played to its end. It reaches onPlayStatus of the client object, not netStatus.",
+			Carrier: OnPlayStatus, Sender: FromServer, Extra: "duration, bytes", Source: srcImitated},
+		{Code: PlaySwitch, Level: LevelStatus,
+			Meaning: "The next item of a playlist begins.",
+			Carrier: OnPlayStatus, Sender: FromServer, Source: srcImitated},
+		{Code: PlayTransition, Level: LevelStatus, Description: "Transitioning from %s to %s.",
+			Meaning: "play2 switches to another stream. The reason is NetStream.Transition.Success or NetStream.Transition.Forced.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "reason, details, clientid", Source: srcRed5},
+		{Code: PlayTransitionComplete, Level: LevelStatus,
+			Meaning: "The switch begun by NetStream.Play.Transition is done.",
+			Carrier: OnPlayStatus, Sender: FromServer, Source: srcAS3},
+		{Code: PlayFileStructureInvalid, Level: LevelError,
+			Meaning: "The file's structure is invalid, so it cannot be played. Mostly made by the player; FMS may send it for an MP4 file.",
+			Carrier: OnStatus, Sender: FromBoth, XStatus: 415, Source: srcAS3},
+		{Code: PlayNoSupportedTrackFound, Level: LevelError,
+			Meaning: "The file has no track that can be played. Mostly made by the player; FMS may send it for an MP4 file.",
+			Carrier: OnStatus, Sender: FromBoth, XStatus: 415, Source: srcAS3},
+		{Code: DataStart,
+			Meaning: "Media follows. The object has a code only, and travels as data without a transaction number.",
+			Carrier: OnStatusData, Sender: FromServer, Sent: true, Source: srcFMS},
+	}
+}
+
+func playControlEntries() []Entry {
+	return []Entry{
+		{Code: PauseNotify, Level: LevelStatus, Description: "Pausing %s.",
+			Meaning: "The stream is paused.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", Sent: true, Source: srcImitated},
+		{Code: UnpauseNotify, Level: LevelStatus, Description: "Unpausing %s.",
+			Meaning: "The stream goes on after a pause.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", Sent: true, Source: srcImitated},
+		{Code: SeekNotify, Level: LevelStatus, Description: "Seeking %s (stream ID: %s).",
+			Meaning: "The stream goes on from another time; the description holds the time in ms and the message stream id.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", Sent: true, Source: srcImitated},
+		{Code: SeekFailed, Level: LevelError, Description: "The stream doesn't support seeking.",
+			Meaning: "Seeking is not possible.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", Sent: true, Source: srcRed5},
+		{Code: SeekInvalidTime, Level: LevelError,
+			Meaning: "Seeking to a time that was not loaded yet; details is the last time that can be used.",
+			Carrier: ClientOnly, Sender: FromClient, Extra: "details", Source: srcAS3},
+		{Code: StepNotify, Level: LevelStatus,
+			Meaning: "A step by single frames is complete.",
+			Carrier: ClientOnly, Sender: FromClient, Source: srcAS3},
+		{Code: StreamFailed, Level: LevelError, Description: "Failed: %s.",
+			Meaning: "An error for which no other code fits; the description holds the reason.",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 500, Sent: true, Source: srcOurs},
+		{Code: InvalidArg, Level: LevelError, Description: "Invalid argument: %s.",
+			Meaning: "An argument of a stream command has the wrong type or value, such as seek(\"text\").",
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 400, Sent: true, Source: srcOurs},
+	}
+}

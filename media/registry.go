@@ -3,11 +3,17 @@ package media
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Options are the limits of a Registry. Zero fields take the default. A negative
-// GOPBytes turns the cache of frames since the last key frame off.
+// GOPBytes turns the cache of frames since the last key frame off. The cache
+// counts payloads and 256 bytes for each frame; frames that were cut into chunks
+// hold their payload a second time.
 type Options struct {
 	GOPBytes       int           // cached frames of one stream; default 16 MiB
 	GOPDuration    time.Duration // default 10 s
@@ -15,119 +21,147 @@ type Options struct {
 	ConfigBytes    int           // one sequence header; default 64 KiB
 	MetadataBytes  int           // default 64 KiB
 	ColorInfoBytes int           // default 16 KiB
-	Tracks         int           // tracks of one kind in a stream; default 16
+	Tracks         int           // tracks, and sequence headers, of one kind in a stream; default 16
 	Log            *slog.Logger  // default: nothing is logged
 }
 
-// Subscriber receives the frames of a stream.
-type Subscriber interface {
-	// Deliver is called under the stream's lock, in order. It must not block and
-	// must not call methods of the stream, its publication or its subscriptions.
-	Deliver(f *Frame)
+func (o Options) withDefaults() Options {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.GOPBytes, 16<<20)
+	def(&o.TotalGOPBytes, 1<<30)
+	def(&o.ConfigBytes, 64<<10)
+	def(&o.MetadataBytes, 64<<10)
+	def(&o.ColorInfoBytes, 16<<10)
+	def(&o.Tracks, 16)
+	if o.GOPDuration == 0 {
+		o.GOPDuration = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // Registry maps names to streams. All methods are safe for concurrent use.
-type Registry struct{}
+type Registry struct {
+	o        Options
+	gopTotal atomic.Int64
 
-// NewRegistry returns an empty registry.
-func NewRegistry(o Options) *Registry { panic("todo") }
-
-// Publish takes the name for a publisher. owner is kept for Owner and StreamInfo.
-// It returns a *BusyError when the name has a publisher.
-func (r *Registry) Publish(key string, owner any) (*Publication, error) { panic("todo") }
-
-// Subscribe adds a subscriber, which waits when there is no publisher.
-func (r *Registry) Subscribe(key string, s Subscriber) *Subscription { panic("todo") }
-
-// SubscribeLive is Subscribe without the cached frames.
-func (r *Registry) SubscribeLive(key string, s Subscriber) *Subscription { panic("todo") }
-
-// Wait returns when the name has a publisher, or with the cause of ctx.
-func (r *Registry) Wait(ctx context.Context, key string) (*Stream, error) { panic("todo") }
-
-// Live reports whether the name has a publisher.
-func (r *Registry) Live(key string) bool { panic("todo") }
-
-// Streams returns a snapshot of all streams, sorted by key.
-func (r *Registry) Streams() []StreamInfo { panic("todo") }
-
-// Stream is one name of a Registry.
-type Stream struct{}
-
-// Key returns the name.
-func (s *Stream) Key() string { panic("todo") }
-
-// Info returns a snapshot.
-func (s *Stream) Info() StreamInfo { panic("todo") }
-
-// StreamInfo describes a stream for pages.
-type StreamInfo struct {
-	Key           string
-	Live          bool      // has a publisher
-	Since         time.Time // when the publisher came
-	Owner         any       // as passed to Publish
-	VideoCodec    string    // "H.264"; "" without video
-	AudioCodec    string
-	Width, Height int     // from SetInfo
-	FrameRate     float64 // from SetInfo
-	BytesIn       uint64
-	FramesIn      uint64
-	Bitrate       int   // bit/s over the last seconds
-	Players       int   // subscribers, waiting ones included
-	Time          int64 // newest stream time, ms
-	GOPMillis     int64 // time between the last two key frames
-	GOPFrames     int   // frames in the cache
-	GOPBytes      int
-	GOPDrops      uint64 // times the cache overflowed
+	mu      sync.Mutex
+	streams map[string]*Stream
 }
 
-// Subscription is a Subscriber's place in a stream.
-type Subscription struct{}
+// NewRegistry returns an empty registry.
+func NewRegistry(o Options) *Registry {
+	return &Registry{o: o.withDefaults(), streams: make(map[string]*Stream)}
+}
 
-// Close ends delivery.
-func (s *Subscription) Close() { panic("todo") }
+// acquire returns the stream of a name, made when there is none. The caller holds
+// it until release.
+func (r *Registry) acquire(key string) *Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.streams[key]
+	if s == nil {
+		s = &Stream{key: key, reg: r, live: make(chan struct{})}
+		r.streams[key] = s
+	}
+	s.refs++
+	return s
+}
 
-// Stream returns the stream.
-func (s *Subscription) Stream() *Stream { panic("todo") }
+// release gives a stream back; the last one takes it from the map.
+func (r *Registry) release(s *Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.refs--; s.refs == 0 {
+		delete(r.streams, s.key)
+	}
+}
 
-// Resync delivers the metadata and sequence headers again.
-func (s *Subscription) Resync() { panic("todo") }
+func (r *Registry) lookup(key string) *Stream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.streams[key]
+}
 
-// Publication is a publisher's hold on a name.
-type Publication struct{}
+// Publish takes the name for a publisher; waiting subscribers get the Published
+// marker. owner is kept for Owner and StreamInfo. It returns a *BusyError when the
+// name has a publisher. The caller must end the publication with Close.
+func (r *Registry) Publish(key string, owner any) (*Publication, error) {
+	s := r.acquire(key)
+	p, err := s.publish(owner)
+	if err != nil {
+		r.release(s)
+		return nil, err
+	}
+	return p, nil
+}
 
-// Audio publishes an audio message; payload passes to the stream.
-func (p *Publication) Audio(ts uint32, payload []byte) error { panic("todo") }
+// Subscribe adds a subscriber. With a publisher, it gets at once: the Published
+// marker, metadata, colour information, sequence headers and the frames since the
+// last key frame; the live frames follow without a gap. When no key frame is
+// cached but the stream has video, audio and video begin with the next key frame;
+// audio and data not later than after 2 s of stream time. Without a publisher it
+// waits, and gets the Published marker when one comes and Unpublished after its
+// last frame. It stays subscribed until Close, which the caller must call.
+func (r *Registry) Subscribe(key string, s Subscriber) *Subscription {
+	return r.acquire(key).subscribe(s, true)
+}
 
-// Video publishes a video message; payload passes to the stream.
-func (p *Publication) Video(ts uint32, payload []byte) error { panic("todo") }
+// SubscribeLive is Subscribe without the cached frames, for the shortest delay.
+func (r *Registry) SubscribeLive(key string, s Subscriber) *Subscription {
+	return r.acquire(key).subscribe(s, false)
+}
 
-// Data publishes a data message; payload passes to the stream.
-func (p *Publication) Data(ts uint32, name string, payload []byte) error { panic("todo") }
+// Wait returns when the name has a publisher, or with the cause of ctx. The
+// publisher may have left again when it returns.
+func (r *Registry) Wait(ctx context.Context, key string) (*Stream, error) {
+	s := r.acquire(key)
+	defer r.release(s)
+	select {
+	case <-s.published():
+		return s, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
 
-// SetMetadata stores the metadata.
-func (p *Publication) SetMetadata(payload []byte) error { panic("todo") }
+// Live reports whether the name has a publisher.
+func (r *Registry) Live(key string) bool {
+	s := r.lookup(key)
+	return s != nil && s.Publication() != nil
+}
 
-// ClearMetadata forgets it.
-func (p *Publication) ClearMetadata() error { panic("todo") }
+// Streams returns a snapshot of all streams, waiting ones included, sorted by key.
+func (r *Registry) Streams() []StreamInfo {
+	r.mu.Lock()
+	all := make([]*Stream, 0, len(r.streams))
+	for _, s := range r.streams {
+		all = append(all, s)
+	}
+	r.mu.Unlock()
+	slices.SortFunc(all, func(a, b *Stream) int { return strings.Compare(a.key, b.key) })
+	list := make([]StreamInfo, len(all))
+	for i, s := range all {
+		list[i] = s.Info()
+	}
+	return list
+}
 
-// SetInfo sets what StreamInfo shows.
-func (p *Publication) SetInfo(width, height int, fps float64) { panic("todo") }
+// Stream returns a snapshot of one stream; ok is false when the name is not in use.
+func (r *Registry) Stream(key string) (info StreamInfo, ok bool) {
+	s := r.lookup(key)
+	if s == nil {
+		return StreamInfo{}, false
+	}
+	return s.Info(), true
+}
 
-// Close ends the publication.
-func (p *Publication) Close() { panic("todo") }
-
-// Revoke ends it with an error.
-func (p *Publication) Revoke(err error) { panic("todo") }
-
-// Err returns nil while the publication lives.
-func (p *Publication) Err() error { panic("todo") }
-
-// Done is closed at the end.
-func (p *Publication) Done() <-chan struct{} { panic("todo") }
-
-// Owner returns the owner.
-func (p *Publication) Owner() any { panic("todo") }
-
-// Key returns the name.
-func (p *Publication) Key() string { panic("todo") }
+// GOPBytes returns what the caches of all streams hold, to compare with
+// Options.TotalGOPBytes.
+func (r *Registry) GOPBytes() int64 { return r.gopTotal.Load() }

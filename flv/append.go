@@ -14,6 +14,12 @@ const (
 	TagScript     TagType = 18
 )
 
+// filterFlag in the type byte marks an encrypted tag; typeMask keeps the type.
+const (
+	filterFlag = 0x20
+	typeMask   = 0x1f
+)
+
 // Sizes of the fixed parts of a file.
 const (
 	HeaderSize  = 13        // file header with the first back pointer
@@ -24,9 +30,10 @@ const (
 
 // Tag is one FLV tag.
 type Tag struct {
-	Type TagType
-	Time uint32 // ms
-	Body []byte
+	Type     TagType
+	Time     uint32 // ms
+	Body     []byte
+	Filtered bool // encrypted: the body begins with the parameters of the filter (FLV 10.1 §F)
 }
 
 // AppendHeader appends the 13 bytes with which a file begins: the header and
@@ -48,7 +55,11 @@ func AppendTag(dst []byte, t *Tag) []byte {
 	if len(t.Body) > MaxTagBody {
 		return dst
 	}
-	dst = AppendTagHead(dst, t.Type, t.Time, len(t.Body))
+	kind := t.Type
+	if t.Filtered {
+		kind |= filterFlag
+	}
+	dst = AppendTagHead(dst, kind, t.Time, len(t.Body))
 	dst = append(dst, t.Body...)
 	return AppendTagTail(dst, len(t.Body))
 }

@@ -94,15 +94,16 @@ type Info struct {
 
 	Enhanced   bool // extended header of Enhanced RTMP
 	Multitrack bool // the message names its tracks
-	Key        bool // a coded key frame: decoding can start here. Never set with Config, End, Metadata, Command
-	Config     bool // sequence header, or audio MultichannelConfig
+	Key        bool // a coded key frame: decoding can start here. Never set with one of the next flags
+	Config     bool // sequence header: a decoder needs the last one of each track
 	End        bool // end of sequence
-	Metadata   bool // video colorInfo
+	Metadata   bool // video colorInfo: late players need the last one
+	ChannelMap bool // audio MultichannelConfig, beside the sequence header: late players need both
 	Command    bool // video command, no picture
 	Empty      bool // zero-length message: for audio the start of silence
 	Reserved   bool // a packet type without a meaning yet: relay or drop, keep the stream
 
-	Tracks     TrackSet // tracks in the message; {0} when it names none; empty for Empty and Command
+	Tracks     TrackSet // tracks in the message; {0} when it names none; empty for Empty, Command and Reserved
 	CTS        int32    // composition time of the first track, ms, signed
 	NanoOffset uint32   // presentation time offset, ns, 0 to 999999
 	DataOffset int      // where the codec data of the first track begins in the body
@@ -114,7 +115,7 @@ type Info struct {
 
 // Coded reports whether the message carries coded media.
 func (i Info) Coded() bool {
-	return !(i.Config || i.End || i.Metadata || i.Command || i.Empty || i.Reserved)
+	return !(i.Config || i.End || i.Metadata || i.ChannelMap || i.Command || i.Empty || i.Reserved)
 }
 
 // CodecName returns a name for pages and logs: "H.264", "AAC", "Speex". It is

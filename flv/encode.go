@@ -131,6 +131,9 @@ func (p *ExPacket) check(command bool) error {
 	if command {
 		return nil
 	}
+	if p.Kind == TagVideo && p.FrameType == FrameCommand && p.Layout != PlainTrack {
+		return fail("frame type", ErrMultitrack) // would be read as a command
+	}
 	if p.Layout > ManyTracksManyCodecs || len(p.Tracks) == 0 || p.Layout < ManyTracks && len(p.Tracks) > 1 {
 		return fail("tracks", ErrMultitrack)
 	}

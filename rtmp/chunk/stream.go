@@ -1,6 +1,5 @@
 package chunk
 
-
 const (
 	// firstPiece is what a message takes before more than that has arrived.
 	firstPiece = 4 << 10

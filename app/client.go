@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock/amf"
+	"penstock/rtmp"
+	"penstock/status"
+)
+
+// Client is one connected client, as the application sees it. The exported fields are set when
+// Handler.Connect is called and do not change. Its methods are safe for concurrent use.
+type Client struct {
+	ID       string // 8 characters, in every log line and as `clientid` in statuses
+	Since    time.Time
+	Addr     net.Addr
+	Secure   bool // came through TLS
+	App      string
+	Instance string     // DefaultInstance when the client named none
+	Query    url.Values // of the app property and of tcUrl
+	TCURL    string
+	PageURL  string // as the client says: not to be trusted
+	SWFURL   string
+	FlashVer string
+	// ObjectEncoding is 0 for AMF0, 3 for AMF3.
+	ObjectEncoding int
+	// Properties is the connect command's object, as sent.
+	Properties []amf.Prop
+
+	server *Server
+	conn   *rtmp.Conn
+	over   *rtmp.LimitError // the connection is over a limit and must be refused
+
+	// ident guards the exported fields against refusals that are recorded by other goroutines
+	// while connect is still being read.
+	ident     sync.Mutex
+	connected bool        // commands goroutine only: connect was accepted
+	session   Session     // likewise; leave reads it after that goroutine has ended
+	capsEx    uint32      // set before the server remembers the client
+	amf3      atomic.Bool // what we send after connect is of type 17
+
+	cmds    commandQueue
+	calls   callTable
+	streams streamTable
+	watch   watchdog
+}
+
+func newClient(s *Server, conn *rtmp.Conn, over *rtmp.LimitError) *Client {
+	c := &Client{server: s, conn: conn, over: over, Addr: conn.RemoteAddr(), Since: time.Now(), ID: newID()}
+	c.calls.init(s.limits.PendingCalls)
+	return c
+}
+
+// newID is 48 random bits in 8 characters, the form of Flash Media Server's client IDs.
+func newID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Context ends when the connection does; context.Cause says why.
+func (c *Client) Context() context.Context { return c.conn.Context() }
+
+// LastRead is when the last byte came from the client.
+func (c *Client) LastRead() time.Time { return c.conn.LastRead() }
+
+// BytesRead counts what came from the client, BytesWritten what its socket took.
+func (c *Client) BytesRead() uint64 { return c.conn.BytesRead() }
+
+// BytesWritten counts the bytes the client's socket took.
+func (c *Client) BytesWritten() uint64 { return c.conn.BytesWritten() }
+
+// Publishing and Playing list the stream keys this client is publishing and playing now.
+func (c *Client) Publishing() []string { return c.streams.keys(true) }
+
+// Playing lists the stream keys this client is playing now.
+func (c *Client) Playing() []string { return c.streams.keys(false) }
+
+// flashPlayer matches what Flash Player and AIR call themselves: platform and version.
+var flashPlayer = regexp.MustCompile(`^[A-Z]{2,5} \d{1,3},\d{1,3},\d{1,5},\d{1,5}$`)
+
+// IsFlashPlayer tells from flashVer whether the client claims to be a Flash Player, which
+// raises NetConnection.Connect.Closed by itself. Some players that are not imitate one.
+func (c *Client) IsFlashPlayer() bool { return flashPlayer.MatchString(c.FlashVer) }
+
+// ErrDisconnected is the reason of a connection that Disconnect ended without a status.
+var ErrDisconnected = errors.New("app: disconnected by the application")
+
+// Disconnect ends a healthy connection: with a status, that is sent first; without, a client
+// that is no Flash Player is sent NetConnection.Connect.Closed, because nothing in it would
+// raise it. Then `close`, everything flushed, and FIN. It does not wait.
+func (c *Client) Disconnect(s *status.Status) {
+	reason := error(ErrDisconnected)
+	if s == nil && !c.IsFlashPlayer() {
+		s = status.For(status.ConnectClosed)
+	} else if s != nil {
+		reason = s
+	}
+	c.finish(reason, s)
+}
+
+// finish sends a status (nil: none) and close, flushes and sends FIN.
+func (c *Client) finish(reason error, s *status.Status) {
+	var cmds []*rtmp.Command
+	if s != nil {
+		cmds = append(cmds, c.onStatus(0, s))
+	}
+	c.finishWith(reason, append(cmds, rtmp.CloseCommand())...)
+}
+
+func (c *Client) finishWith(reason error, cmds ...*rtmp.Command) {
+	var msgs []*rtmp.Message
+	for _, cmd := range cmds {
+		m, err := cmd.Message()
+		if err != nil {
+			c.server.Log.Error("cannot encode a last message", "session", c.ID, "command", cmd.Name, "error", err)
+			continue
+		}
+		msgs = append(msgs, m)
+	}
+	c.conn.Finish(reason, msgs...)
+}
+
+// shutdown tells the client that its application is being stopped.
+func (c *Client) shutdown() {
+	s := statusShutdown(c.App)
+	c.finish(s, s)
+}
+
+// capsReconnect is the capsEx bit of clients that understand a reconnect request (E-RTMP v2).
+const capsReconnect = 1
+
+func (c *Client) canReconnect() bool { return c.capsEx&capsReconnect != 0 }
+
+// requestReconnect asks the client to move to another URL ("" the same); it keeps streaming
+// until it has. false: the client did not offer to understand that.
+func (c *Client) requestReconnect(tcURL string) bool {
+	if !c.canReconnect() {
+		return false
+	}
+	s := status.New(status.ConnectReconnectRequest, "The server is going away.")
+	if tcURL != "" {
+		s = s.With("tcUrl", tcURL)
+	}
+	return c.conn.SendCommand(c.onStatus(0, s)) == nil
+}
+
+// RequestReconnect sends an Enhanced RTMP v2 reconnect request; an error says that the client
+// never offered to understand one, or that the connection has ended.
+func (c *Client) RequestReconnect(tcURL string) error {
+	if c.requestReconnect(tcURL) {
+		return nil
+	}
+	return fmt.Errorf("app: client %s cannot be asked to reconnect", c.ID)
+}
+
+// onStatus builds an onStatus command in the connection's AMF version.
+func (c *Client) onStatus(streamID uint32, s *status.Status) *rtmp.Command {
+	cmd := rtmp.OnStatus(streamID, s)
+	cmd.AMF3 = c.amf3.Load()
+	return cmd
+}
+
+// send queues commands and logs what could not be encoded; a lost connection ends elsewhere.
+func (c *Client) send(cmds ...*rtmp.Command) {
+	if err := c.conn.SendCommand(cmds...); err != nil && c.Context().Err() == nil {
+		c.server.Log.Error("cannot send", "session", c.ID, "error", err)
+	}
+}
+
+// refused completes and records a refusal of this client.
+func (c *Client) refused(r *Refusal) {
+	c.ident.Lock()
+	r.Session, r.Peer, r.App, r.FlashVer = c.ID, c.Addr, c.App, c.FlashVer
+	c.ident.Unlock()
+	c.server.refuse(r)
+}

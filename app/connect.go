@@ -1,0 +1,271 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"penstock/amf"
+	"penstock/rtmp"
+	"penstock/status"
+)
+
+func stack() string { return string(debug.Stack()) }
+
+// errPanic is the inner reason of a handler that panicked; the stack is logged beside it.
+type errPanic struct{ value any }
+
+func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// guard runs a handler's method with a deadline and without its panics. late is called once,
+// from another goroutine, when the method has not returned by then; what it returns afterwards
+// is for the caller to drop.
+func guard[T any](c *Client, late func(), f func(ctx context.Context) (T, error)) (v T, err error) {
+	ctx, cancel := context.WithTimeout(c.Context(), c.server.limits.HandlerTimeout)
+	defer cancel()
+	t := time.AfterFunc(c.server.limits.HandlerTimeout, late)
+	defer t.Stop()
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.Log.Error("handler panicked", "session", c.ID, "panic", p, "stack", stack())
+			err = &errPanic{p}
+		}
+	}()
+	return f(ctx)
+}
+
+// connect runs the connect command: `_result`, or `_error`, close and FIN.
+func (c *Client) connect(cmd *rtmp.Command) {
+	if c.session != nil || c.connected {
+		c.answerCallFailed(cmd, "Already connected.", CauseMalformed, nil)
+		return
+	}
+	if err := c.readProperties(cmd); err != nil {
+		c.refuseConnect(cmd, err)
+		return
+	}
+	if c.ObjectEncoding != 0 && c.ObjectEncoding != 3 {
+		st := status.Newf(status.CallBadVersion, "objectEncoding %d is neither 0 nor 3.", c.ObjectEncoding)
+		c.send(cmd.Error(st))
+		c.refused(&Refusal{Stage: StageConnect, Cause: CauseEncoding, Status: st})
+		return
+	}
+	if c.over != nil {
+		c.refuseConnect(cmd, &Refusal{Cause: CauseLimit, Rule: c.over.Option, Err: c.over,
+			Status: status.New(status.ConnectRejected, overLimit(c.over))})
+		return
+	}
+	if c.server.stopping(c.App) {
+		c.refuseConnect(cmd, &Refusal{Cause: CauseShutdown, Status: statusShutdown(c.App)})
+		return
+	}
+	// Whoever comes first answers: the handler's result, or its deadline.
+	var once sync.Once
+	late := func() {
+		once.Do(func() {
+			c.refuseConnect(cmd, &Refusal{Cause: CauseTimeout,
+				Status: status.New(status.ConnectFailed, "The application did not answer in time.")})
+		})
+	}
+	session, err := guard(c, late, func(ctx context.Context) (Session, error) {
+		return c.server.Handler.Connect(ctx, c, cmd.Args)
+	})
+	once.Do(func() {
+		if err != nil {
+			c.refuseConnect(cmd, err)
+			return
+		}
+		c.accept(cmd, session)
+	})
+	if err == nil && session != nil && c.session == nil {
+		session.Close(context.DeadlineExceeded)
+	}
+}
+
+type nothing struct{}
+
+func (nothing) Close(error) {}
+
+func (c *Client) accept(cmd *rtmp.Command, session Session) {
+	if session == nil {
+		session = nothing{}
+	}
+	c.session, c.connected = session, true
+	c.amf3.Store(c.ObjectEncoding == 3)
+	c.server.remember(c)
+	if c.server.stopping(c.App) { // Shutdown may have missed us
+		defer c.shutdown()
+	}
+	c.watch.accepted(session)
+	msgs := append(greeting(), rtmp.NewUserControl(rtmp.EventStreamBegin, 0), rtmp.SetChunkSize(PublisherChunkSize))
+	c.connectResult(cmd, msgs)
+	c.server.Log.Info("connected", "session", c.ID, "peer", c.Addr, "app", c.App, "instance", c.Instance, "flashver", c.FlashVer)
+	if c.server.OnSession != nil {
+		c.server.OnSession(c, false, nil)
+	}
+}
+
+// PublisherChunkSize is the chunk size that follows connect, in bytes; players are told
+// media.OutChunkSize when they play.
+const PublisherChunkSize = 4096
+
+// greeting precedes every answer to connect, also a refusal (seen in captures of AMS 5).
+func greeting() []*rtmp.Message {
+	return []*rtmp.Message{
+		rtmp.WindowAckSize(rtmp.DefaultWindow),
+		rtmp.SetPeerBandwidth(rtmp.DefaultWindow, rtmp.LimitDynamic),
+	}
+}
+
+func (c *Client) connectResult(cmd *rtmp.Command, msgs []*rtmp.Message) {
+	id := c.server.Identity
+	properties := amf.NewObject(
+		amf.Prop{Key: "fmsVer", Value: id.FMSVer},
+		amf.Prop{Key: "capabilities", Value: id.Capabilities},
+		amf.Prop{Key: "mode", Value: 1.0},
+	)
+	st := status.For(status.ConnectSuccess).
+		With("objectEncoding", float64(c.ObjectEncoding)).
+		With("data", amf.NewECMA(amf.Prop{Key: "version", Value: id.Version}))
+	for _, p := range c.enhanced() {
+		st = st.With(p.Key, p.Value)
+	}
+	cmds := []*rtmp.Command{cmd.Result(properties, st.Object())}
+	cmds[0].AMF3 = false // the answer to connect is AMF0 even on an AMF3 connection
+	if !c.server.NoBWDone {
+		cmds = append(cmds, &rtmp.Command{Name: "onBWDone", AMF3: c.ObjectEncoding == 3})
+	}
+	for _, cmd := range cmds {
+		m, err := cmd.Message()
+		if err != nil {
+			c.server.Log.Error("cannot encode the answer to connect", "session", c.ID, "error", err)
+			return
+		}
+		msgs = append(msgs, m)
+	}
+	_ = c.conn.Send(msgs...)
+}
+
+// enhanced answers the Enhanced RTMP v2 properties that the client offered, and only those: an
+// array that was not asked for makes Amcrest cameras hang up. "*": 4 says that any codec is
+// forwarded; capsEx 15 is reconnect, multitrack, ModEx and its nanosecond offset.
+func (c *Client) enhanced() []amf.Prop {
+	var props []amf.Prop
+	forward := func() amf.Value { return amf.NewObject(amf.Prop{Key: "*", Value: 4.0}) }
+	for _, p := range c.Properties {
+		switch p.Key {
+		case "capsEx":
+			props = append(props, amf.Prop{Key: p.Key, Value: 15.0})
+		case "fourCcList":
+			props = append(props, amf.Prop{Key: p.Key, Value: amf.NewArray("*")})
+		case "videoFourCcInfoMap", "audioFourCcInfoMap":
+			props = append(props, amf.Prop{Key: p.Key, Value: forward()})
+		}
+	}
+	return props
+}
+
+// readProperties fills the Client from the connect command's object.
+func (c *Client) readProperties(cmd *rtmp.Command) error {
+	props, ok := amf.PropsOf(cmd.Object)
+	if !ok {
+		return &Refusal{Cause: CauseMalformed, Status: status.New(status.ConnectFailed, "connect without an object."),
+			Err: fmt.Errorf("command object is %T", cmd.Object)}
+	}
+	c.ident.Lock()
+	defer c.ident.Unlock()
+	o := &amf.Object{Props: props}
+	limit := c.server.limits.PropertyBytes
+	texts := []struct {
+		key string
+		dst *string
+	}{{"tcUrl", &c.TCURL}, {"swfUrl", &c.SWFURL}, {"pageUrl", &c.PageURL}, {"flashVer", &c.FlashVer}}
+	for _, t := range texts {
+		*t.dst = o.String(t.key)
+		if len(*t.dst) > limit {
+			*t.dst = ""
+			return &Refusal{Cause: CauseLimit, Rule: "property_bytes",
+				Status: status.New(status.ConnectRejected, overLimit(&rtmp.LimitError{Option: "property_bytes", Max: limit})),
+				Err:    fmt.Errorf("%s of %d bytes", t.key, len(o.String(t.key)))}
+		}
+	}
+	c.TCURL = canonicalTCURL(c.TCURL, o)
+	c.ObjectEncoding = integer(o, "objectEncoding", 0)
+	c.capsEx = uint32(max(0, integer(o, "capsEx", 0)))
+	c.Properties = props
+	_, tcQuery, err := splitQuery(c.TCURL)
+	if err == nil {
+		c.App, c.Instance, c.Query, err = parseApp(o.String("app"))
+	}
+	if err != nil {
+		return &Refusal{Cause: CauseBadName, Err: err, Status: status.New(status.ConnectInvalidApp, invalidApp(err))}
+	}
+	c.Query = merge(tcQuery, c.Query)
+	return nil
+}
+
+func invalidApp(err error) string {
+	var n *NameError
+	if errors.As(err, &n) {
+		return fmt.Sprintf("[ Server.Reject ] : Invalid application name: the %s name %s.", n.What, n.Reason)
+	}
+	return "[ Server.Reject ] : Invalid application name."
+}
+
+// canonicalTCURL repairs two spellings seen from real clients: the key "tcurl", and a leading
+// apostrophe (Neko).
+func canonicalTCURL(s string, o *amf.Object) string {
+	if s == "" {
+		s = shorten(o.String("tcurl"), 2048)
+	}
+	return strings.TrimPrefix(s, "'")
+}
+
+// integer reads a number that must fit an int32, def when it does not or is absent.
+func integer(o *amf.Object, key string, def int) int {
+	f, ok := o.Number(key)
+	if !ok || !(f >= -1<<31 && f <= 1<<31-1) { // also false for NaN
+		return def
+	}
+	return int(f)
+}
+
+// refuseConnect answers `_error` and `close`, flushes and sends FIN.
+func (c *Client) refuseConnect(cmd *rtmp.Command, err error) {
+	r := refusalOf(StageConnect, err, status.New(status.ConnectFailed, "The application failed."))
+	answer := cmd.Error(r.Status)
+	answer.AMF3 = false
+	m, encErr := answer.Message()
+	if encErr != nil {
+		c.server.Log.Error("cannot encode a refusal", "session", c.ID, "error", encErr)
+		m, _ = cmd.Error(status.New(r.Status.Code, r.Status.Description)).Message()
+	}
+	bye, _ := rtmp.CloseCommand().Message()
+	c.conn.Finish(r, append(greeting(), m, bye)...)
+	c.refused(r)
+}
+
+// Origins returns a policy for Only: the client's pageUrl or swfUrl must be of one of these
+// hosts ("example.com", or ".example.com" for its subdomains too). A client that names neither
+// is refused. What a client says of its origin can be forged: this keeps pages apart, not people.
+func Origins(c *Client, hosts ...string) func() error {
+	return func() error {
+		for _, raw := range []string{c.PageURL, c.SWFURL} {
+			u, err := url.Parse(raw)
+			if raw == "" || err != nil {
+				continue
+			}
+			for _, h := range hosts {
+				if u.Hostname() == strings.TrimPrefix(h, ".") || (strings.HasPrefix(h, ".") && strings.HasSuffix(u.Hostname(), h)) {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("page %q and movie %q are of no allowed origin", shorten(c.PageURL, 128), shorten(c.SWFURL, 128))
+	}
+}

@@ -1,0 +1,152 @@
+// Package app is what an author of RTMP applications writes against: handlers that decide who
+// may connect, sessions that answer calls and let streams be published and played, and the
+// server that runs them.
+//
+//	mux := app.NewMux()
+//	mux.Handle("live", app.Live(app.LiveOptions{}))
+//	log.Fatal(app.ListenAndServe(":1935", mux))
+//
+// The error a handler returns is the reply: a *status.Status goes to the client as it is, any
+// other error becomes the fitting code without its detail, which goes to the log. Nothing is
+// exposed by reflection: a session without [Caller] cannot be called, one without [Publisher]
+// or [Player] takes and gives no streams.
+package app
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"penstock/amf"
+	"penstock/status"
+)
+
+// Handler decides about connections. Connect is called once per connection, with the arguments
+// that followed the connect command's object. A nil session with a nil error accepts a client
+// that may do nothing. ctx ends with the connection or after Limits.HandlerTimeout.
+//
+// Implementations must be safe for concurrent use: every connection has its own goroutine.
+type Handler interface {
+	Connect(ctx context.Context, c *Client, args []amf.Value) (Session, error)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(ctx context.Context, c *Client, args []amf.Value) (Session, error)
+
+// Connect calls f.
+func (f HandlerFunc) Connect(ctx context.Context, c *Client, args []amf.Value) (Session, error) {
+	return f(ctx, c, args)
+}
+
+// Session is an accepted connection's application side. Its methods, and those of the
+// abilities below, run one at a time in the order the client asked; they may use Client.Call
+// and wait for the answer. Close is called once, last, with the reason the connection ended.
+type Session interface {
+	Close(reason error)
+}
+
+// Caller is a session whose methods the client may call. ErrNoMethod answers Method not found.
+type Caller interface {
+	Call(ctx context.Context, name string, args []amf.Value) (amf.Value, error)
+}
+
+// Publisher is a session that takes streams.
+type Publisher interface {
+	Publish(ctx context.Context, r *PublishRequest) error
+}
+
+// Player is a session that gives streams.
+type Player interface {
+	Play(ctx context.Context, r *PlayRequest) error
+}
+
+// PublishRequest asks to publish. The handler may change Name: the stream is then published
+// under that name, and the client keeps being told the one it asked for.
+type PublishRequest struct {
+	Client *Client
+	Name   string     // canonical, without query
+	Query  url.Values // of the stream name and of the connection, the stream's last
+	Type   string     // live, record, append or appendWithGap
+}
+
+// PlayRequest asks to play. The handler may change Name.
+type PlayRequest struct {
+	Client *Client
+	Name   string
+	Query  url.Values
+	Start  float64 // seconds; -2 live or else recorded, -1 live only, ≥ 0 recorded
+	Length float64 // seconds, -1 to the end
+	Reset  bool
+}
+
+// ErrNoMethod is what a Caller returns for a name it does not know.
+var ErrNoMethod = errors.New("app: no such method")
+
+// Method is a remote procedure. The arguments are the client's; the result is the client's
+// responder's.
+type Method func(ctx context.Context, args []amf.Value) (amf.Value, error)
+
+// Methods is a session that only answers calls: by name, explicitly listed.
+type Methods map[string]Method
+
+// Call implements Caller.
+func (m Methods) Call(ctx context.Context, name string, args []amf.Value) (amf.Value, error) {
+	f := m[name]
+	if f == nil {
+		return nil, ErrNoMethod
+	}
+	return f(ctx, args)
+}
+
+// Close implements Session.
+func (Methods) Close(error) {}
+
+// Only guards a method by a policy: allow returns why this client may not call it. The client
+// is answered NetConnection.Call.Prohibited; the reason goes to the log.
+func Only(allow func() error, f Method) Method {
+	return func(ctx context.Context, args []amf.Value) (amf.Value, error) {
+		if err := allow(); err != nil {
+			return nil, &Refusal{
+				Cause: CausePolicy, Rule: "only", Err: err,
+				Status: status.New(status.CallProhibited, "This method may not be called from here."),
+			}
+		}
+		return f(ctx, args)
+	}
+}
+
+// LiveOptions configures Live. Nil functions allow everybody.
+type LiveOptions struct {
+	Publish func(ctx context.Context, r *PublishRequest) error
+	Play    func(ctx context.Context, r *PlayRequest) error
+	Methods Methods
+}
+
+// Live is the plain live application: streams are published and played, nothing else happens.
+func Live(o LiveOptions) Handler {
+	return HandlerFunc(func(context.Context, *Client, []amf.Value) (Session, error) {
+		return &liveSession{o}, nil
+	})
+}
+
+type liveSession struct{ o LiveOptions }
+
+func (*liveSession) Close(error) {}
+
+func (s *liveSession) Publish(ctx context.Context, r *PublishRequest) error {
+	if s.o.Publish == nil {
+		return nil
+	}
+	return s.o.Publish(ctx, r)
+}
+
+func (s *liveSession) Play(ctx context.Context, r *PlayRequest) error {
+	if s.o.Play == nil {
+		return nil
+	}
+	return s.o.Play(ctx, r)
+}
+
+func (s *liveSession) Call(ctx context.Context, name string, args []amf.Value) (amf.Value, error) {
+	return s.o.Methods.Call(ctx, name, args)
+}

@@ -1,0 +1,299 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"penstock/amf"
+	"penstock/media"
+	"penstock/rtmp"
+	"penstock/rtmp/chunk"
+	"penstock/status"
+)
+
+// play runs the play command: name, start, length, reset. Nobody publishing is no error for a
+// live stream: the player waits, as on Flash Media Server. A recorded one (start ≥ 0) must be
+// there; since nothing is recorded yet, that is when a publisher is.
+func (ns *netStream) play(cmd *rtmp.Command) {
+	c := ns.client
+	if stop, ok := cmd.Arg(0).(bool); ok && !stop { // NetStream.play(false) stops
+		name := ns.title()
+		if _, played := ns.stop(); played {
+			ns.tell(status.For(status.PlayStop, name).With("details", name))
+		}
+		return
+	}
+	asked := cmd.StringArg(0)
+	name, query, err := parseStream(asked)
+	if err != nil {
+		ns.refuse(&Refusal{Stage: StagePlay, Cause: CauseBadName, Err: err,
+			Status: status.New(status.PlayFailed, badStreamName(err)).With("details", shorten(asked, 64))}, asked)
+		return
+	}
+	r := &PlayRequest{Client: c, Name: name, Query: merge(merge(nil, c.Query), query),
+		Start: seconds(cmd, 1, -2), Length: seconds(cmd, 2, -1), Reset: resetArg(cmd)}
+	ns.start(r)
+}
+
+// start asks the session and begins to play.
+func (ns *netStream) start(r *PlayRequest) {
+	c, name := ns.client, r.Name
+	if err := c.mayPlay(r); err != nil {
+		err.Status = err.Status.With("details", name)
+		ns.refuse(err, name)
+		return
+	}
+	key := StreamKey(c.App, c.Instance, r.Name)
+	if r.Start >= 0 && !c.server.Registry.Live(key) {
+		ns.refuse(&Refusal{Stage: StagePlay, Cause: CauseNotFound,
+			Status: status.For(status.PlayStreamNotFound, name).With("details", name)}, name)
+		return
+	}
+	ns.stop()
+	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval}
+	p.queue = media.NewQueue(c.server.limits.PlayerQueue, c.conn.Wake)
+	ns.announce(name, r.Reset)
+	p.joining.Store(true)
+	p.sub = c.server.Registry.Subscribe(key, p)
+	p.joining.Store(false)
+	ns.mu.Lock()
+	ns.name, ns.key, ns.player = name, key, p
+	ns.mu.Unlock()
+	c.conn.Attach(p)
+	c.watch.active()
+	if c.streams.isClosed() { // the connection ended meanwhile
+		ns.stop()
+	}
+	c.server.Log.Info("playing", "session", c.ID, "app", c.App, "stream", redact(name))
+}
+
+// announce sends what precedes the stream, in the order of a capture of FMS 4.5.
+func (ns *netStream) announce(name string, reset bool) {
+	c := ns.client
+	_ = c.conn.Send(rtmp.SetChunkSize(media.OutChunkSize), rtmp.NewUserControl(rtmp.EventStreamBegin, ns.id))
+	if reset {
+		ns.tell(status.For(status.PlayReset, name).With("details", name))
+	}
+	ns.tell(status.For(status.PlayStart, name).With("details", name))
+	ns.preamble()
+}
+
+// preamble is the two data messages before media: what the client may sample, and Data.Start.
+func (ns *netStream) preamble() {
+	access, err1 := rtmp.NewData(ns.id, 0, "|RtmpSampleAccess", false, false)
+	start, err2 := rtmp.NewData(ns.id, 0, "onStatus", status.For(status.DataStart).Object())
+	if err1 == nil && err2 == nil {
+		_ = ns.client.conn.Send(access, start)
+	}
+}
+
+func (c *Client) mayPlay(r *PlayRequest) *Refusal {
+	failed := status.For(status.PlayFailed, r.Name)
+	p, ok := c.session.(Player)
+	if !ok {
+		return &Refusal{Stage: StagePlay, Cause: CauseNoAbility, Status: failed}
+	}
+	_, err := guard(c, func() {}, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.Play(ctx, r) })
+	if err != nil {
+		return refusalOf(StagePlay, err, failed)
+	}
+	if err := checkName("stream", r.Name, MaxStreamName); err != nil {
+		return &Refusal{Stage: StagePlay, Cause: CauseFailed, Rule: "renamed", Err: err, Status: failed}
+	}
+	return nil
+}
+
+// seconds reads a time argument. FFmpeg and rtmpdump send milliseconds; no stream is played
+// from −1000 s, and the boundary for positive times is a guess.
+func seconds(cmd *rtmp.Command, i int, def float64) float64 {
+	f, ok := cmd.NumberArg(i)
+	switch {
+	case !ok || math.IsNaN(f) || math.IsInf(f, 0):
+		return def
+	case f <= -1000 || f >= 1000:
+		return f / 1000
+	}
+	return f
+}
+
+// resetArg reads play's reset: a boolean or a number, true when absent.
+func resetArg(cmd *rtmp.Command) bool {
+	if b, ok := cmd.Arg(3).(bool); ok {
+		return b
+	}
+	if f, ok := cmd.NumberArg(3); ok {
+		return f == 1 || f == 3
+	}
+	return true
+}
+
+// play2 switches to another stream: its argument is a NetStreamPlayOptions object.
+func (ns *netStream) play2(cmd *rtmp.Command) {
+	props, _ := amf.PropsOf(cmd.Arg(0))
+	o := &amf.Object{Props: props}
+	args := []amf.Value{o.String("streamName"), -2.0, -1.0, true}
+	if f, ok := o.Number("start"); ok {
+		args[1] = f
+	}
+	ns.play(&rtmp.Command{Name: "play", StreamID: cmd.StreamID, Args: args})
+}
+
+func (ns *netStream) current() *player {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	return ns.player
+}
+
+// pause stops and resumes a live stream; it resumes at the next key frame.
+func (ns *netStream) pause(cmd *rtmp.Command) {
+	p := ns.current()
+	if p == nil {
+		return
+	}
+	on, _ := cmd.Arg(0).(bool)
+	if on {
+		p.queue.Pause(true)
+		_ = ns.client.conn.Send(rtmp.NewUserControl(rtmp.EventStreamEOF, ns.id))
+		ns.tell(status.For(status.PauseNotify, p.name).With("details", p.name))
+		return
+	}
+	_ = ns.client.conn.Send(rtmp.NewUserControl(rtmp.EventStreamBegin, ns.id))
+	ns.tell(status.For(status.UnpauseNotify, p.name).With("details", p.name))
+	ns.tell(status.For(status.PlayStart, p.name).With("details", p.name))
+	ns.preamble()
+	p.queue.Pause(false)
+	p.resync()
+}
+
+// seek answers that a live stream has no other place to go to.
+func (ns *netStream) seek(cmd *rtmp.Command) {
+	p := ns.current()
+	name := ns.title()
+	if f, ok := cmd.NumberArg(0); !ok || math.IsNaN(f) {
+		ns.tell(status.New(status.InvalidArg, "seek wants a time in milliseconds.").With("details", name))
+		return
+	}
+	if p != nil {
+		ns.tell(status.New(status.SeekFailed, "A live stream cannot be sought.").With("details", name))
+	}
+}
+
+// receive turns audio or video off and on. Video resumes at the next key frame, with its
+// headers sent again.
+func (ns *netStream) receive(k media.Kind, cmd *rtmp.Command) {
+	p := ns.current()
+	on, ok := cmd.Arg(0).(bool)
+	if p == nil || !ok {
+		return
+	}
+	p.queue.Mute(k, !on)
+	if on {
+		p.resync()
+	}
+}
+
+// player is one NetStream that plays: a subscriber of the stream on one side, a source of the
+// connection's writer on the other.
+type player struct {
+	ns    *netStream
+	name  string
+	queue *media.Queue
+	sub   *media.Subscription
+	rate  time.Duration
+
+	joining atomic.Bool // markers that arrive now were there before us
+
+	frames []*media.Frame // writer goroutine only
+
+	// Commands goroutine only.
+	resynced time.Time
+
+	// Watchdog only.
+	dropped    uint64
+	lastNotice time.Time
+}
+
+// Deliver implements media.Subscriber.
+func (p *player) Deliver(f *media.Frame) {
+	if f.Kind == media.Published && p.joining.Load() {
+		return // on the air already: nothing to notify of
+	}
+	p.queue.Deliver(f)
+}
+
+// Replay implements media.Replayer.
+func (p *player) Replay(fs []*media.Frame) {
+	if len(fs) > 0 && fs[0].Kind == media.Published && p.joining.Load() {
+		fs = fs[1:]
+	}
+	p.queue.Replay(fs)
+}
+
+// Pull implements rtmp.Source. Frames are already cut; only markers become messages here.
+func (p *player) Pull(bufs [][]byte, max int) [][]byte {
+	p.frames = p.queue.Take(p.frames[:0], max)
+	for _, f := range p.frames {
+		switch f.Kind {
+		case media.Published:
+			bufs = append(bufs, p.notice(status.For(status.PlayPublishNotify, p.name)))
+		case media.Unpublished:
+			bufs = append(bufs, p.notice(status.For(status.PlayUnpublishNotify, p.name)),
+				chunk.Append(nil, rtmp.NewUserControl(rtmp.EventStreamEOF, p.ns.id), media.OutChunkSize))
+		default:
+			if b := f.Chunks(p.ns.id); b != nil {
+				bufs = append(bufs, b)
+			}
+		}
+	}
+	clear(p.frames)
+	return bufs
+}
+
+// notice is an onStatus that keeps its place among the frames.
+func (p *player) notice(s *status.Status) []byte {
+	m, err := p.ns.client.onStatus(p.ns.id, s.With("clientid", p.ns.client.ID)).Message()
+	if err != nil {
+		p.ns.client.server.Log.Error("cannot encode a notice", "session", p.ns.client.ID, "error", err)
+		return nil
+	}
+	return chunk.Append(nil, m, media.OutChunkSize)
+}
+
+// resync replays metadata and sequence headers, no more often than ResyncInterval: each costs
+// far more than the command that asks for it.
+func (p *player) resync() {
+	if now := time.Now(); now.Sub(p.resynced) >= p.rate {
+		p.resynced = now
+		p.sub.Resync()
+	}
+}
+
+// check is called by the watchdog: it tells a player that it lost frames, and reports the
+// error of one that must be let go.
+func (p *player) check(now time.Time) error {
+	if err := p.queue.Err(); err != nil {
+		return err
+	}
+	st := p.queue.Stats()
+	if n := st.DroppedAudio + st.DroppedVideo; n > p.dropped && now.Sub(p.lastNotice) >= insufficientBWInterval {
+		lost := n - p.dropped
+		p.dropped, p.lastNotice = n, now
+		p.ns.tell(status.New(status.PlayInsufficientBW, fmt.Sprintf("Data is playing behind the normal speed: %d frames were left out.", lost)).
+			With("details", p.name))
+	}
+	return nil
+}
+
+// insufficientBWInterval is how often a slow player is told so (Flash Media Server's sampling).
+const insufficientBWInterval = 5 * time.Second
+
+func (p *player) close() {
+	p.ns.client.conn.Detach(p)
+	if p.sub != nil {
+		p.sub.Close()
+	}
+	p.queue.Close()
+}

@@ -1,0 +1,238 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"penstock/amf"
+	"penstock/flv"
+	"penstock/media"
+	"penstock/rtmp"
+	"penstock/status"
+)
+
+// publishTypes are the types that publish knows; Wirecast sends them in capitals, some cameras
+// send the application's name or nothing.
+var publishTypes = map[string]string{"live": "live", "record": "record", "append": "append", "appendwithgap": "appendWithGap"}
+
+func (ns *netStream) publish(cmd *rtmp.Command) {
+	c := ns.client
+	if stop, ok := cmd.Arg(0).(bool); ok && !stop { // NetStream.publish(false) ends publishing
+		ns.closeStream()
+		return
+	}
+	asked := cmd.StringArg(0)
+	name, query, err := parseStream(asked)
+	if err != nil {
+		ns.refuse(&Refusal{Stage: StagePublish, Cause: CauseBadName, Err: err,
+			Status: status.New(status.PublishBadName, badStreamName(err))}, asked)
+		return
+	}
+	ns.stop()
+	typ, ok := publishTypes[strings.ToLower(cmd.StringArg(1))]
+	if !ok {
+		typ = "live"
+	}
+	r := &PublishRequest{Client: c, Name: name, Query: merge(merge(nil, c.Query), query), Type: typ}
+	if err := c.mayPublish(r); err != nil {
+		ns.refuse(err, name)
+		return
+	}
+	pub, err := ns.acquire(StreamKey(c.App, c.Instance, r.Name))
+	if err != nil {
+		ns.refuse(busyRefusal(err, name), name)
+		return
+	}
+	ns.started(pub, name)
+	if typ != "live" {
+		ns.tell(status.New(status.RecordNoAccess, "Recording is not available."))
+	}
+}
+
+// mayPublish asks the session.
+func (c *Client) mayPublish(r *PublishRequest) *Refusal {
+	denied := status.For(status.PublishDenied, r.Name)
+	p, ok := c.session.(Publisher)
+	if !ok {
+		return &Refusal{Stage: StagePublish, Cause: CauseNoAbility, Status: denied}
+	}
+	_, err := guard(c, func() {}, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.Publish(ctx, r) })
+	if err != nil {
+		return refusalOf(StagePublish, err, denied)
+	}
+	if err := checkName("stream", r.Name, MaxStreamName); err != nil {
+		return &Refusal{Stage: StagePublish, Cause: CauseFailed, Rule: "renamed", Err: err, Status: denied}
+	}
+	return nil
+}
+
+func busyRefusal(err error, name string) *Refusal {
+	var busy *media.BusyError
+	if errors.As(err, &busy) {
+		return &Refusal{Stage: StagePublish, Cause: CauseBusyName, Err: err, Status: status.For(status.PublishBadName, name)}
+	}
+	return refusalOf(StagePublish, err, status.For(status.PublishDenied, name))
+}
+
+func badStreamName(err error) string {
+	var n *NameError
+	if errors.As(err, &n) {
+		return "The stream name " + n.Reason + "."
+	}
+	return "The stream name cannot be used."
+}
+
+// errTakenOver ends a publication whose publisher gave no sign of life while another asked for
+// its name.
+var errTakenOver = errors.New("app: the name was taken over by another publisher")
+
+// acquire takes the name. While another publisher has it, that one gets Limits.PublishTimeout
+// to show a sign of life: any byte counts, because OBS never answers a ping. A publisher that
+// stays silent loses the name.
+func (ns *netStream) acquire(key string) (*media.Publication, error) {
+	for {
+		pub, err := ns.client.server.Registry.Publish(key, ns)
+		var busy *media.BusyError
+		if err == nil || !errors.As(err, &busy) {
+			return pub, err
+		}
+		if ns.client.alive(busy.Current) {
+			return nil, err
+		}
+		busy.Current.Revoke(errTakenOver)
+	}
+}
+
+// alive watches the publisher of a publication for a byte.
+func (c *Client) alive(pub *media.Publication) bool {
+	other, ok := pub.Owner().(*netStream)
+	if !ok {
+		return true // a source inside this process
+	}
+	before := other.client.conn.BytesRead()
+	_ = other.client.conn.Ping()
+	deadline := time.NewTimer(c.server.limits.PublishTimeout)
+	defer deadline.Stop()
+	tick := time.NewTicker(c.server.limits.PublishTimeout / 50)
+	defer tick.Stop()
+	for {
+		select {
+		case <-pub.Done():
+			return false
+		case <-deadline.C:
+			return other.client.conn.BytesRead() != before
+		case <-tick.C:
+			if other.client.conn.BytesRead() != before {
+				return true
+			}
+		case <-c.Context().Done():
+			return true
+		}
+	}
+}
+
+// started answers an accepted publish.
+func (ns *netStream) started(pub *media.Publication, name string) {
+	c := ns.client
+	ns.mu.Lock()
+	ns.name, ns.key = name, pub.Key()
+	ns.mu.Unlock()
+	ns.gotMedia.Store(false)
+	ns.lastMedia.Store(time.Now().UnixNano())
+	ns.pub.Store(pub)
+	c.watch.active()
+	_ = c.conn.Send(rtmp.NewUserControl(rtmp.EventStreamBegin, ns.id))
+	ns.tell(status.For(status.PublishStart, name))
+	if c.streams.isClosed() { // the connection ended meanwhile
+		ns.stop()
+	}
+	c.server.Log.Info("publishing", "session", c.ID, "app", c.App, "stream", redact(name))
+}
+
+// published judges what the stream said to one message: a bad message is dropped and counted,
+// a lost name ends this publication and tells the publisher.
+func (ns *netStream) published(pub *media.Publication, err error) error {
+	var limit *media.LimitError
+	var bad *flv.ParseError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, media.ErrRevoked):
+		name := ns.title()
+		if ns.pub.CompareAndSwap(pub, nil) {
+			ns.refuse(&Refusal{Stage: StagePublish, Cause: CauseBusyName, Err: err,
+				Status: status.New(status.PublishBadName, fmt.Sprintf("%s was taken over by another publisher.", name))}, name)
+		}
+		return nil
+	case errors.As(err, &limit), errors.As(err, &bad):
+		ns.client.server.Log.Debug("message dropped", "session", ns.client.ID, "error", err)
+		return ns.client.conn.CountUnknown()
+	}
+	return err
+}
+
+// data publishes a data message. Metadata is kept for players that come later.
+func (c *Client) data(pub *media.Publication, m *rtmp.Message) error {
+	name, args, body, err := rtmp.ParseData(m, c.server.limits.RTMP.AMF)
+	if err != nil {
+		// Cameras send timecode that is no AMF: dropped, as every server does.
+		return c.conn.CountUnknown()
+	}
+	switch name {
+	case "@setDataFrame":
+		if len(args) == 0 {
+			return nil
+		}
+		if n, _ := args[0].(string); n != media.MetadataName {
+			return c.keep(pub, m.Timestamp, n, args)
+		}
+		return setMetadata(pub, args[1:])
+	case "@clearDataFrame":
+		return pub.ClearMetadata()
+	case media.MetadataName:
+		return setMetadata(pub, args)
+	}
+	if m.Type == rtmp.TypeDataAMF3 { // players are sent AMF0
+		if body, err = amf.Append0(nil, append([]amf.Value{name}, args...)...); err != nil {
+			return c.conn.CountUnknown()
+		}
+	}
+	return pub.Data(m.Timestamp, name, body)
+}
+
+// keep relays what @setDataFrame names other than onMetaData, without the prefix.
+func (c *Client) keep(pub *media.Publication, ts uint32, name string, args []amf.Value) error {
+	body, err := amf.Append0(nil, args...)
+	if err != nil || name == "" {
+		return c.conn.CountUnknown()
+	}
+	return pub.Data(ts, name, body)
+}
+
+// setMetadata stores onMetaData as an ECMA array: FFmpeg as a player reads no other form.
+func setMetadata(pub *media.Publication, args []amf.Value) error {
+	for i, a := range args {
+		if props, ok := amf.PropsOf(a); ok {
+			args[i] = amf.NewECMA(props...)
+		}
+	}
+	body, err := amf.Append0(nil, append([]amf.Value{media.MetadataName}, args...)...)
+	if err != nil {
+		return nil
+	}
+	if len(args) > 0 {
+		describe(pub, args[0])
+	}
+	return pub.SetMetadata(body)
+}
+
+// describe passes picture size and rate on to pages.
+func describe(pub *media.Publication, v amf.Value) {
+	props, _ := amf.PropsOf(v)
+	o := &amf.Object{Props: props}
+	rate, _ := o.Number("framerate")
+	pub.SetInfo(integer(o, "width", 0), integer(o, "height", 0), rate)
+}

@@ -1,0 +1,205 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"penstock/rtmp"
+	"penstock/rtmp/chunk"
+	"penstock/status"
+)
+
+// Cause is why something was refused, independent of the words the client got.
+type Cause string
+
+// Causes.
+const (
+	CauseUnknownApp Cause = "unknown-application"
+	CauseBadName    Cause = "bad-name"
+	CauseHandler    Cause = "handler"     // the application said no
+	CauseRedirect   Cause = "redirect"    // the application sent the client elsewhere
+	CauseFailed     Cause = "failed"      // the application failed: an error, a panic
+	CauseTimeout    Cause = "timeout"     // the application did not answer in time
+	CauseMalformed  Cause = "malformed"   // what the client sent made no sense
+	CauseEncoding   Cause = "encoding"    // AMF that cannot be decoded, or an unknown version
+	CauseLimit      Cause = "limit"       // a named limit
+	CausePolicy     Cause = "policy"      // allowed to others, not to this client
+	CauseNoAbility  Cause = "no-ability"  // the application has no such streams or methods
+	CauseBusyName   Cause = "busy-name"   // another publisher has the name
+	CauseNotFound   Cause = "not-found"   // no such stream or method
+	CauseShutdown   Cause = "shutdown"    // the process or the application is being stopped
+	CauseIdle       Cause = "idle"        // nothing happened for too long
+	CauseForeign    Cause = "not-rtmp"    // another protocol, or no handshake
+	CauseProtocol   Cause = "protocol"    // the chunk stream broke its rules
+	CauseSlow       Cause = "slow-player" // the client could not keep up
+)
+
+// Stage is what was refused.
+type Stage string
+
+// Stages.
+const (
+	StageAccept     Stage = "accept" // before the first command
+	StageConnect    Stage = "connect"
+	StagePublish    Stage = "publish"
+	StagePlay       Stage = "play"
+	StageCall       Stage = "call"
+	StageConnection Stage = "connection" // an accepted connection was ended
+)
+
+// Refusal is one refusal: the wire, the log and everything that counts or shows refusals read
+// this one value. It is an error: a handler may return one to choose the cause and the rule;
+// the rest is filled in by the server.
+type Refusal struct {
+	Time     time.Time
+	Stage    Stage
+	Cause    Cause
+	Rule     string         // which rule or limit fired, "" when the cause says it all
+	Status   *status.Status // what the client was told; nil when nothing could be said
+	XStatus  int            // x-status of the Flash Media Server access log
+	Session  string         // Client.ID
+	Peer     net.Addr
+	App      string
+	Stream   string // redacted
+	FlashVer string
+	Err      error // the inner reason, never sent to the client
+}
+
+func (r *Refusal) Error() string {
+	msg := fmt.Sprintf("%s refused: %s", r.Stage, r.Cause)
+	if r.Rule != "" {
+		msg += " (" + r.Rule + ")"
+	}
+	if r.Status != nil {
+		msg += ": " + r.Status.Error()
+	}
+	if r.Err != nil {
+		msg += ": " + r.Err.Error()
+	}
+	return msg
+}
+
+// Unwrap gives the status and the inner reason.
+func (r *Refusal) Unwrap() []error {
+	var errs []error
+	if r.Status != nil {
+		errs = append(errs, r.Status)
+	}
+	if r.Err != nil {
+		errs = append(errs, r.Err)
+	}
+	return errs
+}
+
+// LogValue implements slog.LogValuer.
+func (r *Refusal) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("stage", string(r.Stage)), slog.String("cause", string(r.Cause)), slog.Int("x_status", r.XStatus),
+	}
+	if r.Rule != "" {
+		attrs = append(attrs, slog.String("rule", r.Rule))
+	}
+	if r.Status != nil {
+		attrs = append(attrs, slog.String("code", string(r.Status.Code)), slog.String("description", r.Status.Description))
+	}
+	if r.App != "" {
+		attrs = append(attrs, slog.String("app", r.App))
+	}
+	if r.Stream != "" {
+		attrs = append(attrs, slog.String("stream", r.Stream))
+	}
+	if r.Err != nil {
+		attrs = append(attrs, slog.String("error", r.Err.Error()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// xStatus is the number that the access log of Flash Media Server has for a refusal.
+func xStatus(stage Stage, cause Cause) int {
+	switch cause {
+	case CauseRedirect, CauseShutdown:
+		return 302
+	case CauseMalformed, CauseEncoding, CauseBadName, CauseForeign, CauseProtocol:
+		return 400
+	case CauseHandler, CauseNoAbility:
+		return 401
+	case CausePolicy:
+		return 403
+	case CauseUnknownApp, CauseNotFound:
+		return 404
+	case CauseTimeout, CauseSlow:
+		return 408
+	case CauseBusyName, CauseLimit:
+		return 409
+	case CauseIdle:
+		return 432
+	}
+	return 500
+}
+
+// refusalOf turns a handler's error into a refusal. fallback is the status for errors that are
+// no status.
+func refusalOf(stage Stage, err error, fallback *status.Status) *Refusal {
+	var r *Refusal
+	if errors.As(err, &r) {
+		cp := *r
+		cp.Stage = stage
+		if cp.Status == nil {
+			cp.Status = fallback
+		}
+		return &cp
+	}
+	r = &Refusal{Stage: stage, Status: fallback, Err: err}
+	var limit *rtmp.LimitError
+	switch s, ok := status.Of(err); {
+	case ok:
+		r.Cause, r.Status = CauseHandler, s
+		if isRedirect(s) {
+			r.Cause = CauseRedirect
+		}
+	case errors.As(err, &limit):
+		r.Cause, r.Rule = CauseLimit, limit.Option
+		r.Status = status.New(fallback.Code, overLimit(limit))
+	case errors.Is(err, context.DeadlineExceeded):
+		r.Cause = CauseTimeout
+	default:
+		r.Cause = CauseFailed
+	}
+	return r
+}
+
+func isRedirect(s *status.Status) bool {
+	for _, p := range s.Extra {
+		if p.Key == "ex" {
+			return true
+		}
+	}
+	return false
+}
+
+// overLimit is the description of a refusal by a limit, in the form of Flash Media Server.
+func overLimit(l *rtmp.LimitError) string {
+	return fmt.Sprintf("[ Resource.Limit.Exceeded ] : The limit %s (%v) is reached.", l.Option, l.Max)
+}
+
+// causeOf classifies what ended a connection's reading side. ok is false when the peer simply
+// went away.
+func causeOf(err error) (cause Cause, rule string, ok bool) {
+	var limit *rtmp.LimitError
+	if errors.As(err, &limit) {
+		return CauseLimit, limit.Option, true
+	}
+	var cl *chunk.LimitError
+	if errors.As(err, &cl) {
+		return CauseLimit, cl.Limit, true
+	}
+	var protocol *chunk.ProtocolError
+	if errors.As(err, &protocol) {
+		return CauseProtocol, "", true
+	}
+	return "", "", false
+}

@@ -1,0 +1,265 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"penstock/rtmp"
+	"penstock/rtmp/chunk"
+	"penstock/status"
+)
+
+// serve runs one connection: it reads here, in the connection's own goroutine. Media goes from
+// here to the stream; commands go to a goroutine that runs them in order.
+func (s *Server) serve(conn *rtmp.Conn, over *rtmp.LimitError) {
+	c := newClient(s, conn, over)
+	left := make(chan struct{})
+	context.AfterFunc(conn.Context(), func() {
+		defer close(left)
+		c.leave()
+	})
+	c.watch.start(c)
+	err := c.read()
+	c.watch.stop()
+	if conn.Context().Err() == nil {
+		c.lost(err)
+	}
+	<-left
+}
+
+func (c *Client) read() error {
+	var m rtmp.Message
+	for {
+		if err := c.conn.ReadMessage(&m); err != nil {
+			return err
+		}
+		if err := c.dispatch(&m); err != nil {
+			return err
+		}
+	}
+}
+
+// lost ends a connection whose reading side failed. One that broke a rule is told so; one that
+// ended in order still gets what waits for it.
+func (c *Client) lost(err error) {
+	switch {
+	case c.offend(err):
+	case errors.Is(err, io.EOF), errors.Is(err, errCloseCommand):
+		c.conn.Finish(ErrClosedByPeer)
+	default:
+		c.conn.Close(fmt.Errorf("%w: %w", ErrClosedByPeer, err))
+		return
+	}
+	var m rtmp.Message
+	_ = c.conn.ReadMessage(&m) // reads away what still comes until the peer has ended too
+}
+
+// leave takes the session apart as soon as the connection's context has ended: the streams
+// first, so that no name stays busy, then running commands, the session last.
+func (c *Client) leave() {
+	reason := context.Cause(c.Context())
+	c.streams.closeAll()
+	c.cmds.wait()
+	c.streams.closeAll() // what a handler that was still running opened
+	c.server.forget(c)
+	if c.session == nil {
+		return
+	}
+	c.closeSession(reason)
+	c.server.Log.Info("disconnected", "session", c.ID, "app", c.App, "reason", reason, "in", c.BytesRead(), "out", c.BytesWritten())
+	if c.server.OnSession != nil {
+		c.server.OnSession(c, true, reason)
+	}
+}
+
+// ErrClosedByPeer is the reason of connections that the client ended.
+var ErrClosedByPeer = errors.New("app: closed by the client")
+
+// offend ends, with a word, a connection that broke a rule. false: it just went away.
+func (c *Client) offend(err error) bool {
+	cause, rule, ok := causeOf(err)
+	if !ok {
+		return false
+	}
+	r := &Refusal{Stage: StageConnection, Cause: cause, Rule: rule, Err: err}
+	text := "The connection broke the protocol."
+	if cause == CauseLimit {
+		text = fmt.Sprintf("[ Resource.Limit.Exceeded ] : The limit %s is exceeded.", rule)
+	}
+	if c.accepted() {
+		r.Status = status.New(status.ConnectClosed, text)
+		c.finish(r, r.Status)
+	} else {
+		r.Stage = StageConnect
+		r.Status = status.New(status.ConnectFailed, text)
+		c.finishWith(r, (&rtmp.Command{Transaction: 1}).Error(r.Status), rtmp.CloseCommand())
+	}
+	c.refused(r)
+	return true
+}
+
+func (c *Client) closeSession(reason error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.Log.Error("session panicked in Close", "session", c.ID, "panic", p, "stack", stack())
+		}
+	}()
+	c.session.Close(reason)
+}
+
+// errCloseCommand reports a client that said close.
+var errCloseCommand = errors.New("app: close command")
+
+func (c *Client) dispatch(m *rtmp.Message) error {
+	switch m.Type {
+	case rtmp.TypeCommandAMF0, rtmp.TypeCommandAMF3:
+		return c.command(m)
+	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeDataAMF0, rtmp.TypeDataAMF3:
+		return c.media(m)
+	case rtmp.TypeAggregate:
+		return chunk.SplitAggregate(m, c.server.limits.RTMP.Chunk, c.media)
+	case rtmp.TypeUserControl:
+		return nil // SetBufferLength and friends: nothing here depends on them
+	}
+	return c.conn.CountUnknown()
+}
+
+// command answers what needs no order and queues the rest.
+func (c *Client) command(m *rtmp.Message) error {
+	if len(m.Payload) == 0 {
+		return c.conn.CountUnknown()
+	}
+	cmd, err := rtmp.ParseCommand(m, c.server.limits.RTMP.AMF)
+	if err != nil {
+		var bad *rtmp.CommandError
+		if !errors.As(err, &bad) {
+			return err
+		}
+		if bad.Known && (bad.Name == "_result" || bad.Name == "_error") {
+			c.calls.answer(bad.Transaction, nil, status.For(status.CallBadVersion))
+			return c.conn.CountUnknown()
+		}
+		c.badVersion(m, bad)
+		return c.conn.CountUnknown()
+	}
+	switch cmd.Name {
+	case "_result":
+		c.calls.answer(cmd.Transaction, cmd.Arg(0), nil)
+		return nil
+	case "_error":
+		c.calls.fail(cmd.Transaction, cmd.Arg(0))
+		return nil
+	case "onStatus":
+		return nil
+	case "close":
+		return errCloseCommand
+	case "publish", "play":
+		// Media of full size may follow at once.
+		c.conn.SetChunkLimits(c.server.limits.RTMP.Chunk)
+	}
+	if !c.cmds.push(c, cmd) {
+		return &rtmp.LimitError{Option: "queued_commands", Value: c.server.limits.QueuedCommands + 1, Max: c.server.limits.QueuedCommands}
+	}
+	return nil
+}
+
+// badVersion answers a command whose AMF cannot be decoded; the connection lives on.
+func (c *Client) badVersion(m *rtmp.Message, bad *rtmp.CommandError) {
+	st := status.New(status.CallBadVersion, "The command could not be decoded.")
+	if bad.Known && bad.Transaction != 0 {
+		c.send((&rtmp.Command{Transaction: bad.Transaction, StreamID: m.StreamID, AMF3: m.Type == rtmp.TypeCommandAMF3}).Error(st))
+	} else if !bad.Known {
+		c.send(c.onStatus(0, st))
+	}
+	c.refused(&Refusal{Stage: StageCall, Cause: CauseEncoding, Status: st, Err: bad})
+}
+
+// commandQueue runs a connection's commands one at a time, in a goroutine that exists only
+// while there are any. Because that is not the reader, a handler may call the client and wait.
+type commandQueue struct {
+	mu      sync.Mutex
+	waiting []*rtmp.Command
+	idle    chan struct{} // closed when the goroutine has ended; nil while there is none
+}
+
+// push queues a command; false when too many wait already.
+func (q *commandQueue) push(c *Client, cmd *rtmp.Command) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) >= c.server.limits.QueuedCommands {
+		return false
+	}
+	q.waiting = append(q.waiting, cmd)
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+		go q.run(c, q.idle)
+	}
+	return true
+}
+
+func (q *commandQueue) run(c *Client, idle chan struct{}) {
+	for {
+		q.mu.Lock()
+		if len(q.waiting) == 0 || c.Context().Err() != nil {
+			q.waiting, q.idle = nil, nil
+			close(idle)
+			q.mu.Unlock()
+			return
+		}
+		cmd := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		q.mu.Unlock()
+		c.execute(cmd)
+	}
+}
+
+// busy returns a channel that closes when every command queued so far has run, nil when none is.
+func (q *commandQueue) busy() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.idle
+}
+
+func (q *commandQueue) wait() {
+	if idle := q.busy(); idle != nil {
+		<-idle
+	}
+}
+
+// settle lets queued commands run before media is judged: a publisher that does not wait for
+// the answer to its publish loses nothing.
+func (c *Client) settle() {
+	if idle := c.cmds.busy(); idle != nil {
+		t := time.NewTimer(c.server.limits.HandlerTimeout)
+		defer t.Stop()
+		select {
+		case <-idle:
+		case <-t.C:
+		case <-c.Context().Done():
+		}
+	}
+}
+
+func (s *Server) remember(c *Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clients[c] = struct{}{}
+}
+
+func (s *Server) forget(c *Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, c)
+}
+
+// accepted tells whether the server counts the client as connected.
+func (c *Client) accepted() bool {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	_, ok := c.server.clients[c]
+	return ok
+}

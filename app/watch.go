@@ -1,0 +1,177 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock/rtmp"
+	"penstock/status"
+)
+
+// watchdog looks after one connection's deadlines with a single timer: connect, activity,
+// media, silence, slow players. It holds no goroutine between two looks.
+type watchdog struct {
+	client *Client
+	began  time.Time
+	every  time.Duration
+
+	mu      sync.Mutex
+	timer   *time.Timer
+	stopped bool
+	pinged  time.Time // last ping of the present silence
+
+	isAccepted atomic.Bool
+	mediaApp   atomic.Bool  // publishes or plays and takes no calls: must do so soon
+	lastActive atomic.Int64 // unix ns of the last publish, play or call
+	refusedAt  atomic.Int64 // unix ns of the last refused publish or play, 0 after a success
+}
+
+func (w *watchdog) start(c *Client) {
+	w.client, w.began = c, time.Now()
+	l := c.server.limits
+	w.every = max(10*time.Millisecond, min(time.Second, l.RTMP.ConnectTimeout/4, l.ActivityTimeout/4, l.RefusedTimeout/4,
+		l.FirstMedia/4, l.PublisherIdle/4, l.PingInterval/4, l.PingTimeout/4))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(w.every, w.look)
+}
+
+func (w *watchdog) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.timer.Stop()
+}
+
+func (w *watchdog) accepted(s Session) {
+	_, pub := s.(Publisher)
+	_, play := s.(Player)
+	_, call := s.(Caller)
+	if l, ok := s.(*liveSession); ok {
+		call = len(l.o.Methods) > 0
+	}
+	w.mediaApp.Store((pub || play) && !call)
+	w.lastActive.Store(time.Now().UnixNano())
+	w.isAccepted.Store(true)
+}
+
+// active notes a publish, play or call.
+func (w *watchdog) active() {
+	w.lastActive.Store(time.Now().UnixNano())
+	w.refusedAt.Store(0)
+}
+
+func (w *watchdog) refused() { w.refusedAt.Store(time.Now().UnixNano()) }
+
+func since(now time.Time, unixNano int64) time.Duration { return now.Sub(time.Unix(0, unixNano)) }
+
+func (w *watchdog) look() {
+	w.mu.Lock()
+	stopped := w.stopped
+	w.mu.Unlock()
+	if stopped || w.client.Context().Err() != nil {
+		return
+	}
+	w.judge(time.Now())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stopped {
+		w.timer.Reset(w.every)
+	}
+}
+
+// judge ends the connection when a deadline has passed.
+func (w *watchdog) judge(now time.Time) {
+	c, l := w.client, w.client.server.limits
+	if !w.isAccepted.Load() {
+		if now.Sub(w.began) > l.RTMP.ConnectTimeout && c.cmds.busy() == nil {
+			w.noConnect()
+		}
+		return
+	}
+	if c.checkStreams(now) {
+		return
+	}
+	active := c.streams.active()
+	if at := w.refusedAt.Load(); at != 0 && !active && since(now, at) > l.RefusedTimeout {
+		c.finish(errRefusedIdle, nil)
+		return
+	}
+	if w.mediaApp.Load() && !active && since(now, w.lastActive.Load()) > l.ActivityTimeout {
+		c.idle("activity_timeout", fmt.Sprintf("Nothing was published or played for %v.", l.ActivityTimeout))
+		return
+	}
+	if active {
+		w.lastActive.Store(now.UnixNano())
+	}
+	w.silence(now, active)
+}
+
+// errRefusedIdle ends a connection that did nothing more after a refusal it was told of.
+var errRefusedIdle = errors.New("app: idle after a refusal")
+
+// noConnect ends a connection that completed the handshake and asked for nothing.
+func (w *watchdog) noConnect() {
+	c := w.client
+	st := status.New(status.ConnectFailed, "No connect command came in time.")
+	c.finishWith(st, (&rtmp.Command{Transaction: 1}).Error(st), rtmp.CloseCommand())
+	c.refused(&Refusal{Stage: StageConnect, Cause: CauseIdle, Rule: "connect_timeout", Status: st})
+}
+
+// silence pings a peer that sends nothing, and gives up one that stays silent, unless it is
+// playing or publishing: a player that reads shows life in our writes, and OBS answers no ping.
+func (w *watchdog) silence(now time.Time, active bool) {
+	c, l := w.client, w.client.server.limits
+	quiet := now.Sub(c.LastRead())
+	if quiet < l.PingInterval {
+		return
+	}
+	if c.LastRead().After(w.pinged) {
+		w.pinged = now
+		_ = c.conn.Ping()
+		return
+	}
+	if !active && now.Sub(w.pinged) > l.PingTimeout {
+		c.idle("ping_timeout", fmt.Sprintf("No byte came for %v.", quiet.Round(time.Second)))
+	}
+}
+
+// idle ends a connection with NetConnection.Connect.IdleTimeOut.
+func (c *Client) idle(rule, description string) {
+	st := status.New(status.ConnectIdleTimeOut, description)
+	c.finish(st, st)
+	c.refused(&Refusal{Stage: StageConnection, Cause: CauseIdle, Rule: rule, Status: st})
+}
+
+// checkStreams looks at publishers without media and at players that cannot keep up; true when
+// it ended the connection.
+func (c *Client) checkStreams(now time.Time) bool {
+	l := c.server.limits
+	for _, ns := range c.streams.all() {
+		if ns.pub.Load() != nil {
+			quiet := min(since(now, ns.lastMedia.Load()), now.Sub(c.LastRead()))
+			switch {
+			case !ns.gotMedia.Load() && since(now, ns.lastMedia.Load()) > l.FirstMedia:
+				c.idle("first_media_timeout", fmt.Sprintf("No audio or video came within %v of publish.", l.FirstMedia))
+				return true
+			case ns.gotMedia.Load() && quiet > l.PublisherIdle:
+				c.idle("publisher_idle_timeout", fmt.Sprintf("The publisher sent nothing for %v.", l.PublisherIdle))
+				return true
+			}
+		}
+		p := ns.current()
+		if p == nil {
+			continue
+		}
+		if err := p.check(now); err != nil {
+			st := status.New(status.PlayInsufficientBW, "The player is too slow for the stream.").With("details", p.name)
+			c.finishWith(err, c.onStatus(ns.id, st), rtmp.CloseCommand())
+			c.refused(&Refusal{Stage: StageConnection, Cause: CauseSlow, Rule: "player_queue", Status: st, Stream: redact(p.name), Err: err})
+			return true
+		}
+	}
+	return false
+}

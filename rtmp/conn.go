@@ -1,0 +1,296 @@
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"penstock/rtmp/chunk"
+	"penstock/rtmp/handshake"
+)
+
+// DefaultWindow is the acknowledgement window and peer bandwidth we announce, in bytes.
+const DefaultWindow = 2_500_000
+
+// minWindow is the smallest window we honour: a peer that asks for an acknowledgement of every
+// byte would make us send more than it does.
+const minWindow = 64 << 10
+
+// ErrFinished is the cause of a connection that this side ended in order (see Conn.Finish).
+var ErrFinished = errors.New("rtmp: connection finished")
+
+// Direction of a traced message.
+type Direction bool
+
+// Directions.
+const (
+	In  Direction = false
+	Out Direction = true
+)
+
+// TraceFunc sees every message before it is acted on (In) or sent (Out). It must not keep or
+// change the message; In is called by the reading goroutine, Out by whoever sends.
+type TraceFunc func(d Direction, m *Message)
+
+// ConnOptions configures NewConn.
+type ConnOptions struct {
+	Limits    Limits
+	Trace     TraceFunc
+	Handshake handshake.Result
+	// Strict makes ReadMessage enforce the message rates: for servers.
+	Strict bool
+	// Before connect is accepted a stranger gets these, when any is set.
+	ChunkLimits *chunk.Limits
+}
+
+// Conn is one RTMP connection after its handshake. One goroutine reads (ReadMessage); any may
+// send. A writer goroutine of its own is the only user of the socket's write side; it ends when
+// the connection is closed or finished.
+type Conn struct {
+	nc     net.Conn
+	limits Limits
+	trace  TraceFunc
+	hs     handshake.Result
+	strict bool
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	// Owned by the reading goroutine.
+	r          *chunk.Reader
+	window     uint32 // the peer expects an acknowledgement per this many bytes
+	peerWindow uint32 // last window we announced at the peer's request
+	acked      uint64
+	rates      rates
+
+	lastRead  atomic.Int64 // unix ns of the last byte received
+	bytesIn   atomic.Uint64
+	bytesOut  atomic.Uint64
+	peerAcked atomic.Uint32 // last Acknowledgement of the peer
+	finishing atomic.Bool   // what arrives is discarded
+
+	out     outbound
+	written chan struct{} // closed when the writer has ended
+}
+
+type rates struct{ media, command, ping, control, unknown rate }
+
+// NewConn wraps nc, whose RTMP handshake is done, and starts its writer. The Conn owns nc: Close
+// it when done.
+func NewConn(nc net.Conn, o ConnOptions) *Conn {
+	l := o.Limits.WithDefaults()
+	c := &Conn{nc: nc, limits: l, trace: o.Trace, hs: o.Handshake, strict: o.Strict, window: DefaultWindow,
+		written: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.lastRead.Store(time.Now().UnixNano())
+	cl := l.Chunk
+	if o.ChunkLimits != nil {
+		cl = *o.ChunkLimits
+	}
+	c.r = chunk.NewReader((*connReader)(c), cl)
+	c.rates = rates{
+		media: newRate(l.MediaRate, 2*l.MediaRate), command: newRate(l.CommandRate, 2*l.CommandRate),
+		ping: newRate(l.PingRate, 2*l.PingRate), control: newRate(l.ControlRate, 2*l.ControlRate),
+		unknown: newRate(float64(l.UnknownMessages)/60, float64(l.UnknownMessages)),
+	}
+	c.out.init(l)
+	go c.writeLoop()
+	return c
+}
+
+// Context ends with the connection; its cause (context.Cause) says why.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// Handshake is the result of the handshake that preceded the connection.
+func (c *Conn) Handshake() handshake.Result { return c.hs }
+
+// Limits are the connection's limits with every default filled in.
+func (c *Conn) Limits() Limits { return c.limits }
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// LocalAddr is our address.
+func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+
+// LastRead is when the last byte came from the peer.
+func (c *Conn) LastRead() time.Time { return time.Unix(0, c.lastRead.Load()) }
+
+// BytesRead counts what came from the peer since the handshake.
+func (c *Conn) BytesRead() uint64 { return c.bytesIn.Load() }
+
+// BytesWritten counts what the socket has taken since the handshake.
+func (c *Conn) BytesWritten() uint64 { return c.bytesOut.Load() }
+
+// PeerAcknowledged is the sequence number of the peer's last Acknowledgement, 0 if it sent none.
+func (c *Conn) PeerAcknowledged() uint32 { return c.peerAcked.Load() }
+
+// Close ends the connection at once: queued messages are lost. Err is the cause others see.
+func (c *Conn) Close(err error) {
+	c.cancel(err)
+	_ = c.nc.Close()
+}
+
+// Wait blocks until the writer goroutine has ended. Call it after Close.
+func (c *Conn) Wait() { <-c.written }
+
+// SetChunkLimits changes the limits of message reassembly. Reading goroutine only.
+func (c *Conn) SetChunkLimits(l chunk.Limits) { c.r.SetLimits(l) }
+
+// ReadMessage reads the next message that is not plumbing: it applies chunk sizes and aborts,
+// acknowledges, answers pings and window changes itself. User control events other than pings,
+// and messages of unknown type, are returned. The payload belongs to the caller.
+//
+// Errors: io.EOF when the peer ended the connection between messages, *chunk.ProtocolError,
+// *LimitError, the cause given to Close or Finish, or the socket's error.
+func (c *Conn) ReadMessage(m *Message) error {
+	for {
+		if c.finishing.Load() {
+			return c.discard()
+		}
+		if err := c.r.ReadMessage(m); err != nil {
+			return c.readError(err)
+		}
+		c.acknowledge()
+		if c.trace != nil {
+			c.trace(In, m)
+		}
+		if c.strict {
+			if err := c.checkRate(m); err != nil {
+				return err
+			}
+		}
+		plumbing, err := c.plumb(m)
+		if err != nil {
+			return err
+		}
+		if !plumbing {
+			return nil
+		}
+	}
+}
+
+// readError prefers the reason this side had for ending over what the socket said because of it.
+func (c *Conn) readError(err error) error {
+	if cause := context.Cause(c.ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (c *Conn) acknowledge() {
+	n := c.r.Bytes()
+	w := uint64(max(c.window, minWindow))
+	if c.window == 0 || n-c.acked < w/2 {
+		return
+	}
+	c.acked = n
+	_ = c.Send(Acknowledgement(uint32(n)))
+}
+
+// plumb acts on control messages and reports whether m needs no other attention.
+func (c *Conn) plumb(m *Message) (bool, error) {
+	switch m.Type {
+	case TypeSetChunkSize, TypeAbort:
+		return true, nil // applied by the chunk reader
+	case TypeAcknowledgement:
+		if n, err := uint32Body("Acknowledgement", m.Payload); err == nil {
+			c.peerAcked.Store(n)
+		}
+		return true, nil
+	case TypeWindowAckSize:
+		if n, err := uint32Body("WindowAckSize", m.Payload); err == nil {
+			c.window = n
+		}
+		return true, nil
+	case TypeSetPeerBandwidth:
+		n, err := uint32Body("SetPeerBandwidth", m.Payload)
+		if err == nil && n != c.peerWindow {
+			c.peerWindow = n
+			return true, c.Send(WindowAckSize(n))
+		}
+		return true, nil
+	case TypeUserControl:
+		u, err := ParseUserControl(m.Payload)
+		if err != nil {
+			return true, nil // too short for its event: ignored, as the errata advise
+		}
+		switch u.Event {
+		case EventPingRequest:
+			return true, c.Send(NewUserControl(EventPingResponse, u.Value))
+		case EventPingResponse:
+			return true, nil // any byte counts as life; LastRead has noted it
+		}
+	}
+	return false, nil
+}
+
+// Ping sends a ping request with our clock in ms. The answer shows in LastRead.
+func (c *Conn) Ping() error {
+	return c.Send(NewUserControl(EventPingRequest, uint32(time.Now().UnixMilli())))
+}
+
+// CountUnknown spends one of the messages a peer may send that nothing can be done with; the
+// error is a *LimitError. Reading goroutine only.
+func (c *Conn) CountUnknown() error {
+	if !c.rates.unknown.allow(time.Now()) {
+		return &LimitError{Option: "unknown_messages", Value: "more", Max: c.limits.UnknownMessages}
+	}
+	return nil
+}
+
+func (c *Conn) checkRate(m *Message) error {
+	now := time.Unix(0, c.lastRead.Load())
+	var r *rate
+	option := ""
+	switch m.Type {
+	case TypeAudio, TypeVideo, TypeDataAMF0, TypeDataAMF3, TypeAggregate:
+		r, option = &c.rates.media, "media_rate"
+	case TypeCommandAMF0, TypeCommandAMF3, TypeSharedObjectAMF0, TypeSharedObjectAMF3:
+		r, option = &c.rates.command, "command_rate"
+	case TypeUserControl:
+		r, option = &c.rates.control, "control_rate"
+		if len(m.Payload) >= 2 && m.Payload[1] == byte(EventPingRequest) {
+			r, option = &c.rates.ping, "ping_rate"
+		}
+	default:
+		r, option = &c.rates.control, "control_rate"
+	}
+	if !r.allow(now) {
+		return &LimitError{Option: option, Value: "more", Max: r.perSecond}
+	}
+	return nil
+}
+
+// connReader is the socket as the chunk reader sees it: it notes life and counts.
+type connReader Conn
+
+func (r *connReader) Read(p []byte) (int, error) {
+	n, err := r.nc.Read(p)
+	if n > 0 {
+		r.lastRead.Store(time.Now().UnixNano())
+		r.bytesIn.Add(uint64(n))
+	}
+	if r.finishing.Load() {
+		return 0, (*Conn)(r).discard()
+	}
+	return n, err
+}
+
+// discard reads until the peer ends, so that the kernel has no unread byte to answer with RST
+// before the peer has read our last words. The writer sets the deadline when it has sent FIN.
+func (c *Conn) discard() error {
+	var scratch [4096]byte
+	for {
+		n, err := c.nc.Read(scratch[:])
+		c.bytesIn.Add(uint64(n))
+		if err != nil {
+			if cause := context.Cause(c.ctx); cause != nil {
+				return cause
+			}
+			return io.EOF
+		}
+	}
+}

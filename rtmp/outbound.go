@@ -1,0 +1,329 @@
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"penstock/rtmp/chunk"
+)
+
+// Source supplies media that is already cut into chunks. A connection's writer pulls from it
+// after Wake, control messages first.
+type Source interface {
+	// Pull appends complete chunked messages to bufs, about max bytes at the most, and returns
+	// the extended slice; nothing appended means nothing is waiting. It is called by the writer
+	// goroutine only and must not block. The bytes must never change afterwards.
+	Pull(bufs [][]byte, max int) [][]byte
+}
+
+// writeBatch is the most media taken for one write, in bytes.
+const writeBatch = 256 << 10
+
+// outbound is the write side's state. mu is held for an append or a swap, never during I/O.
+type outbound struct {
+	mu        sync.Mutex
+	queue     []byte // chunks of control and command messages in order
+	messages  int    // how many are in queue
+	chunkSize int    // what the next message is cut to
+	sources   []Source
+	finish    bool          // FIN once queue is empty
+	room      chan struct{} // closed when queue was taken; nil when nobody waits
+
+	maxBytes, maxMessages int
+	wake                  chan struct{} // capacity 1
+}
+
+func (o *outbound) init(l Limits) {
+	o.chunkSize = chunk.DefaultChunkSize
+	o.maxBytes, o.maxMessages = l.ControlQueueBytes, l.ControlQueueMessages
+	o.wake = make(chan struct{}, 1)
+}
+
+// append queues messages. With wait set it returns a channel to wait on instead of an error
+// when the queue is full. mu must be held.
+func (o *outbound) append(m *Message) {
+	o.queue = chunk.Append(o.queue, m, o.chunkSize)
+	o.messages++
+	if m.Type == TypeSetChunkSize && len(m.Payload) == 4 {
+		if n, err := uint32Body("", m.Payload); err == nil && n > 0 {
+			o.chunkSize = int(min(n, 0xFFFFFF))
+		}
+	}
+}
+
+// Wake makes the writer look at its queue and sources. It never blocks.
+func (c *Conn) Wake() {
+	select {
+	case c.out.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Send queues messages for the writer, in order and without another sender's in between. It
+// never blocks: a peer that does not read until the queue is over its limit loses the
+// connection, and the error is a *LimitError. After Close or Finish the error is their cause.
+func (c *Conn) Send(msgs ...*Message) error {
+	if err := context.Cause(c.ctx); err != nil {
+		return err
+	}
+	if c.trace != nil {
+		for _, m := range msgs {
+			c.trace(Out, m)
+		}
+	}
+	o := &c.out
+	o.mu.Lock()
+	if o.finish {
+		o.mu.Unlock()
+		return ErrFinished
+	}
+	for _, m := range msgs {
+		o.append(m)
+	}
+	bytes, count := len(o.queue), o.messages
+	o.mu.Unlock()
+	c.Wake()
+	switch {
+	case bytes > o.maxBytes:
+		return c.overflow(&LimitError{Option: "control_queue_bytes", Value: bytes, Max: o.maxBytes})
+	case count > o.maxMessages:
+		return c.overflow(&LimitError{Option: "control_queue_messages", Value: count, Max: o.maxMessages})
+	}
+	return nil
+}
+
+func (c *Conn) overflow(err error) error {
+	c.Close(err)
+	return err
+}
+
+// SendWait queues one message when there is room, waiting for it until ctx ends: for a client
+// that publishes.
+func (c *Conn) SendWait(ctx context.Context, m *Message) error {
+	o := &c.out
+	for {
+		if err := context.Cause(c.ctx); err != nil {
+			return err
+		}
+		o.mu.Lock()
+		if o.finish {
+			o.mu.Unlock()
+			return ErrFinished
+		}
+		if o.messages == 0 || (len(o.queue) < o.maxBytes/2 && o.messages < o.maxMessages/2) {
+			if c.trace != nil {
+				c.trace(Out, m)
+			}
+			o.append(m)
+			o.mu.Unlock()
+			c.Wake()
+			return nil
+		}
+		if o.room == nil {
+			o.room = make(chan struct{})
+		}
+		room := o.room
+		o.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-c.ctx.Done():
+		}
+	}
+}
+
+// SendCommand encodes and queues commands in order.
+func (c *Conn) SendCommand(cmds ...*Command) error {
+	msgs := make([]*Message, len(cmds))
+	for i, cmd := range cmds {
+		m, err := cmd.Message()
+		if err != nil {
+			return err
+		}
+		msgs[i] = m
+	}
+	return c.Send(msgs...)
+}
+
+// Attach adds a source of media. Wake the connection when the source has something.
+func (c *Conn) Attach(s Source) {
+	c.out.mu.Lock()
+	c.out.sources = append(slices.Clip(c.out.sources), s)
+	c.out.mu.Unlock()
+	c.Wake()
+}
+
+// Detach removes a source. A Pull already under way may still deliver.
+func (c *Conn) Detach(s Source) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	kept := make([]Source, 0, len(c.out.sources))
+	for _, x := range c.out.sources {
+		if x != s {
+			kept = append(kept, x)
+		}
+	}
+	c.out.sources = kept
+}
+
+// Finish ends the connection in order: messages are queued behind what waits, everything is
+// flushed, media is no longer pulled, and FIN is sent. What the peer still sends is read and
+// thrown away until it ends too or CloseLinger has passed, so that no RST overtakes the last
+// words. The connection's context ends at once with cause. Finish does not block; only the
+// first call counts.
+func (c *Conn) Finish(cause error, msgs ...*Message) {
+	o := &c.out
+	o.mu.Lock()
+	if o.finish || c.ctx.Err() != nil {
+		o.mu.Unlock()
+		return
+	}
+	for _, m := range msgs {
+		if c.trace != nil {
+			c.trace(Out, m)
+		}
+		o.append(m)
+	}
+	o.finish = true
+	o.sources = nil
+	o.mu.Unlock()
+	if cause == nil {
+		cause = ErrFinished
+	}
+	c.finishing.Store(true)
+	c.cancel(cause)
+	c.Wake()
+}
+
+// writer's own state, reused from batch to batch.
+type batch struct {
+	bufs     [][]byte
+	spare    []byte
+	flat     []byte      // one buffer for connections that have no writev
+	vec      net.Buffers // must live outside the stack: WriteTo takes its address
+	deadline time.Time
+}
+
+func (c *Conn) writeLoop() {
+	defer close(c.written)
+	var b batch
+	for {
+		finished, err := c.writePending(&b)
+		if err != nil {
+			c.Close(fmt.Errorf("rtmp: write: %w", err))
+			return
+		}
+		if finished {
+			c.closeWrite()
+			return
+		}
+		done := c.ctx.Done()
+		if c.finishing.Load() {
+			done = nil // the context of a finishing connection has ended already
+		}
+		select {
+		case <-c.out.wake:
+		case <-done:
+			if !c.finishing.Load() {
+				return
+			}
+		}
+	}
+}
+
+// writePending writes until nothing waits; finished tells that FIN is due.
+func (c *Conn) writePending(b *batch) (finished bool, err error) {
+	o := &c.out
+	for {
+		o.mu.Lock()
+		control := o.queue
+		o.queue, o.messages = b.spare[:0], 0
+		sources, finish := o.sources, o.finish
+		if o.room != nil {
+			close(o.room)
+			o.room = nil
+		}
+		o.mu.Unlock()
+
+		b.bufs = b.bufs[:0]
+		if len(control) > 0 {
+			b.bufs = append(b.bufs, control)
+		}
+		for _, s := range sources {
+			b.bufs = s.Pull(b.bufs, writeBatch)
+		}
+		if len(b.bufs) == 0 {
+			b.spare = control
+			return finish, nil
+		}
+		err := c.write(b)
+		clear(b.bufs)
+		b.spare = nil
+		if cap(control) <= writeBatch {
+			b.spare = control
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// write sends b.bufs whole. The write deadline is moved on as long as the peer takes bytes.
+func (c *Conn) write(b *batch) error {
+	tcp, vectored := c.nc.(*net.TCPConn)
+	if vectored {
+		b.vec = b.bufs
+	} else {
+		b.flat = b.flat[:0]
+		for _, p := range b.bufs {
+			b.flat = append(b.flat, p...)
+		}
+		if cap(b.flat) > 4*writeBatch {
+			defer func() { b.flat = nil }()
+		}
+	}
+	rest := b.flat
+	for {
+		if now := time.Now(); b.deadline.Sub(now) < c.limits.WriteTimeout*2/3 {
+			b.deadline = now.Add(c.limits.WriteTimeout)
+			if err := c.nc.SetWriteDeadline(b.deadline); err != nil {
+				return err
+			}
+		}
+		var n int64
+		var err error
+		if vectored {
+			n, err = b.vec.WriteTo(tcp)
+		} else {
+			var k int
+			k, err = c.nc.Write(rest)
+			n, rest = int64(k), rest[k:]
+		}
+		c.bytesOut.Add(uint64(n))
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || !vectored {
+			return err
+		}
+		b.deadline = time.Time{}
+	}
+}
+
+// closeWrite sends FIN and gives the peer CloseLinger to end as well.
+func (c *Conn) closeWrite() {
+	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		_ = c.nc.SetReadDeadline(time.Now().Add(c.limits.CloseLinger))
+		if w.CloseWrite() == nil {
+			return
+		}
+	}
+	_ = c.nc.Close()
+}

@@ -1,0 +1,305 @@
+package rtmp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"penstock/rtmp/chunk"
+	"penstock/rtmp/handshake"
+)
+
+// ErrServerClosed is what Serve returns after Close or Shutdown.
+var ErrServerClosed = errors.New("rtmp: server closed")
+
+// Server accepts connections, does the handshake and hands each connection to Handler. Only
+// Handler is required. RTMP and, with a TLSConfig, RTMPS are told apart by their first byte.
+type Server struct {
+	// Handler serves one connection in a goroutine of its own; the connection is closed when
+	// it returns, once a Finish that is under way has been flushed. A connection with a non-nil Over must be refused: it is over a limit and was
+	// let in only to be told so.
+	Handler func(c *Conn, over *LimitError)
+
+	TLSConfig *tls.Config // nil: RTMPS is answered with a TLS alert
+	Limits    Limits
+	Log       *slog.Logger // nil: slog.Default
+	Trace     func(c net.Conn) TraceFunc
+
+	// ChunkLimits bounds messages until the handler raises them (nil: Limits.Chunk).
+	ChunkLimits *chunk.Limits
+	// Exempt lists the networks which ConnectionsPerIP and ConnectRatePerIP do not count;
+	// nil means loopback.
+	Exempt []netip.Prefix
+	// PageURL is named to an HTTP client that comes to the RTMP port, "" names none.
+	PageURL string
+	// Policy answers a Flash policy-file request; "" means a policy that allows nothing.
+	Policy string
+	// Turned is told of each connection that ended before Handler: why is a *LimitError,
+	// a handshake error or a *NotRTMPError. May be nil.
+	Turned func(remote net.Addr, why error)
+
+	admission  admission
+	mu         sync.Mutex
+	listeners  map[net.Listener]struct{}
+	conns      map[net.Conn]struct{}
+	closed     bool
+	wg         sync.WaitGroup
+	pendingTLS int
+}
+
+// NotRTMPError reports a peer whose first byte opens another protocol.
+type NotRTMPError struct {
+	Kind  handshake.Kind
+	First byte
+}
+
+func (e *NotRTMPError) Error() string {
+	return fmt.Sprintf("rtmp: first byte 0x%02x is not RTMP but %v", e.First, e.Kind)
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}
+
+// Serve accepts from l until Close or Shutdown, then returns ErrServerClosed. It closes l.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		_ = l.Close()
+		return ErrServerClosed
+	}
+	if s.listeners == nil {
+		s.listeners = make(map[net.Listener]struct{})
+	}
+	s.listeners[l] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.listeners, l)
+		s.mu.Unlock()
+		_ = l.Close()
+	}()
+	backoff := 5 * time.Millisecond
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			if s.isClosed() {
+				return ErrServerClosed
+			}
+			var ne net.Error
+			if errors.Is(err, net.ErrClosed) || !errors.As(err, &ne) {
+				return fmt.Errorf("rtmp: accept: %w", err)
+			}
+			s.log().Warn("accept failed, trying again", "error", err, "after", backoff)
+			time.Sleep(backoff)
+			backoff = min(2*backoff, time.Second)
+			continue
+		}
+		backoff = 5 * time.Millisecond
+		if !s.track(nc) {
+			_ = nc.Close()
+			return ErrServerClosed
+		}
+		go func() {
+			defer s.untrack(nc)
+			s.serve(nc)
+		}()
+	}
+}
+
+func (s *Server) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *Server) track(nc net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.conns == nil {
+		s.conns = make(map[net.Conn]struct{})
+		s.admission.exempt = s.Exempt
+		if s.Exempt == nil {
+			s.admission.exempt = loopback
+		}
+	}
+	s.conns[nc] = struct{}{}
+	s.wg.Add(1)
+	return true
+}
+
+func (s *Server) untrack(nc net.Conn) {
+	s.mu.Lock()
+	delete(s.conns, nc)
+	s.mu.Unlock()
+	_ = nc.Close()
+	s.wg.Done()
+}
+
+// ServeConn serves one connection that was accepted elsewhere and returns when it has ended.
+func (s *Server) ServeConn(nc net.Conn) {
+	if !s.track(nc) {
+		_ = nc.Close()
+		return
+	}
+	defer s.untrack(nc)
+	s.serve(nc)
+}
+
+func (s *Server) serve(nc net.Conn) {
+	limits := s.Limits.WithDefaults()
+	release, over, ok := s.admission.enter(nc.RemoteAddr(), limits, time.Now())
+	if !ok {
+		s.turned(nc, over)
+		return
+	}
+	defer release()
+	_ = nc.SetDeadline(time.Now().Add(limits.HandshakeTimeout))
+	secured, hs, err := s.open(nc, limits)
+	if err != nil {
+		s.turned(nc, err)
+		return
+	}
+	_ = secured.SetDeadline(time.Time{})
+	o := ConnOptions{Limits: limits, Handshake: hs, Strict: true, ChunkLimits: s.ChunkLimits}
+	if s.Trace != nil {
+		o.Trace = s.Trace(nc)
+	}
+	c := NewConn(secured, o)
+	s.Handler(c, over)
+	if c.finishing.Load() {
+		c.Wait() // last words are still under way; WriteTimeout bounds this
+	}
+	c.Close(ErrServerClosed)
+	c.Wait()
+}
+
+func (s *Server) turned(nc net.Conn, why error) {
+	if s.Turned != nil {
+		s.Turned(nc.RemoteAddr(), why)
+	}
+}
+
+// open sees the connection through TLS, when it is, and through the RTMP handshake.
+func (s *Server) open(nc net.Conn, l Limits) (net.Conn, handshake.Result, error) {
+	var none handshake.Result
+	first, err := readByte(nc)
+	if err != nil {
+		return nil, none, err
+	}
+	if kind := handshake.Sniff(first); kind == handshake.TLS && s.TLSConfig != nil {
+		t, err := s.startTLS(nc, first, l)
+		if err != nil {
+			return nil, none, err
+		}
+		_ = nc.SetDeadline(time.Now().Add(l.HandshakeTimeout))
+		if first, err = readByte(t); err != nil {
+			return nil, none, err
+		}
+		nc = t
+	}
+	if kind := handshake.Sniff(first); kind != handshake.RTMP {
+		answerForeign(nc, kind, s.PageURL, s.Policy)
+		return nil, none, &NotRTMPError{Kind: kind, First: first}
+	}
+	hs, err := handshake.Server(nc, handshake.Options{First: []byte{first}})
+	return nc, hs, err
+}
+
+func (s *Server) startTLS(nc net.Conn, first byte, l Limits) (net.Conn, error) {
+	s.mu.Lock()
+	s.pendingTLS++
+	pending := s.pendingTLS
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.pendingTLS--
+		s.mu.Unlock()
+	}()
+	if pending > l.PendingTLS {
+		return nil, &LimitError{Option: "pending_tls", Value: pending, Max: l.PendingTLS}
+	}
+	_ = nc.SetDeadline(time.Now().Add(l.TLSTimeout))
+	t := tls.Server(&prefixConn{Conn: nc, prefix: []byte{first}}, s.TLSConfig)
+	if err := t.Handshake(); err != nil {
+		return nil, fmt.Errorf("rtmp: TLS handshake: %w", err)
+	}
+	return t, nil
+}
+
+// Close stops listening and ends every connection at once.
+func (s *Server) Close() error {
+	s.stop(true)
+	s.wg.Wait()
+	return nil
+}
+
+// Shutdown stops listening and waits for the connections to end; those left when ctx ends are
+// closed and the context's error is returned. It does not ask connections to end: the handler's
+// owner does (see Conn.Finish).
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop(false)
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		s.stop(true)
+		<-done
+		return context.Cause(ctx)
+	}
+}
+
+// StopListening closes the listeners; connections live on.
+func (s *Server) StopListening() { s.closeListeners() }
+
+func (s *Server) stop(hard bool) {
+	s.closeListeners()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if hard {
+		for nc := range s.conns {
+			_ = nc.Close()
+		}
+	}
+}
+
+func (s *Server) closeListeners() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for l := range s.listeners {
+		_ = l.Close()
+	}
+}
+
+func readByte(r net.Conn) (byte, error) {
+	var b [1]byte
+	for {
+		n, err := r.Read(b[:])
+		if n == 1 {
+			return b[0], nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("rtmp: before the handshake: %w", err)
+		}
+	}
+}

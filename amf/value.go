@@ -245,6 +245,33 @@ func PropsOf(v Value) ([]Prop, bool) {
 	return nil, false
 }
 
+// isNil reports whether v is null or a nil pointer, which stands for null.
+func isNil(v Value) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case *Object:
+		return v == nil
+	case *Externalizable:
+		return v == nil
+	case *Array:
+		return v == nil
+	case *ByteArray:
+		return v == nil
+	case *VectorInt:
+		return v == nil
+	case *VectorUint:
+		return v == nil
+	case *VectorDouble:
+		return v == nil
+	case *VectorObject:
+		return v == nil
+	case *Dictionary:
+		return v == nil
+	}
+	return false
+}
+
 func lookup(props []Prop, key string) (Value, bool) {
 	for i := len(props) - 1; i >= 0; i-- {
 		if props[i].Key == key {

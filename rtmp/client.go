@@ -1,0 +1,818 @@
+package rtmp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"penstock/amf"
+	"penstock/rtmp/chunk"
+	"penstock/rtmp/handshake"
+	"penstock/status"
+)
+
+// ClientConfig configures Dial. The zero value works.
+type ClientConfig struct {
+	TLSConfig *tls.Config // for rtmps; ServerName defaults to the URL's host
+	// DialContext makes the connection; nil means a net.Dialer.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// Timeout bounds dialling, handshakes and the wait for the answer to connect; 10 s.
+	Timeout time.Duration
+
+	FlashVer        string // flashVer of connect; "FMLE/3.0 (compatible; Penstock)"
+	SWFURL, PageURL string // swfUrl and pageUrl of connect; left out when empty
+	ObjectEncoding  int    // 0, or 3 to ask for AMF3
+	// Properties are added to the connect object; one with the name of a property that is
+	// there already replaces it.
+	Properties []amf.Prop
+	Args       []amf.Value // arguments of connect after the object
+	// Capabilities are announced as Enhanced RTMP has it. A server that answers
+	// NetConnection.Connect.Failed is asked once more without them: some fail just because
+	// of the unknown property.
+	Capabilities *Capabilities
+	Digest       bool // digest handshake, which some servers want before they send H.264
+
+	// ChunkSize is what our messages are cut to after connect, in bytes; 4096.
+	ChunkSize uint32
+	Limits    Limits    // CloseLinger defaults to 2 s here
+	Queue     int       // [client_queue] callbacks waiting to run before the connection is given up, 1024
+	Trace     TraceFunc // see NewTracer
+
+	// Handler answers the server's calls, one after the other. An error that is a
+	// *status.Status goes out as it is, another one as NetConnection.Call.Failed without its
+	// text. Calls with transaction ID 0 are not answered. With a nil Handler the answer is the
+	// one Flash Player gives: Call.Failed.
+	Handler func(ctx context.Context, c *Command) (amf.Value, error)
+	// OnStatus sees every netStatus event of the NetConnection in order, those that Flash
+	// Player would make up included; NetConnection.Connect.Closed comes exactly once, last,
+	// unless no connection came about. Handler, OnStatus and OnMessage never run at the same
+	// time. They may use the Client, Close included.
+	OnStatus func(*status.Status)
+	// OnMessage sees messages the client has no use for: shared objects, unknown types.
+	OnMessage func(*Message)
+	// Policy is asked before connect, publish, play and every call is sent. Its error makes
+	// that NetConnection.Call.Prohibited and nothing is sent.
+	Policy func(u URL, method string) error
+}
+
+// Capabilities are what a client can do beyond RTMP 1.0 (Enhanced RTMP v2, "Enhancing
+// NetConnection connect Command"). Empty fields are left out.
+type Capabilities struct {
+	FourCCList         []string   // "av01", "hvc1", …; "*" is any
+	VideoFourCCInfoMap []amf.Prop // FourCC or "*" to the sum of 1 decode, 2 encode, 4 forward
+	AudioFourCCInfoMap []amf.Prop
+	CapsEx             int // sum of 1 reconnect, 2 multitrack, 4 ModEx, 8 nanosecond offsets
+}
+
+// Reasons a client's connection ended, as the cause of an ended Conn's context.
+var (
+	ErrClientClosed = errors.New("closed by this side")
+	ErrServerClose  = errors.New("the server sent close")
+)
+
+var errNoAnswer = errors.New("the server closed the connection before it answered connect")
+
+// Client is a NetConnection: it calls, publishes and plays, on any RTMP server. It is safe for
+// concurrent use.
+type Client struct {
+	conn       *Conn
+	cfg        ClientConfig
+	url        URL
+	amf3       bool
+	properties amf.Value
+	info       *status.Status
+	callbacks  callbacks
+	readDone   chan struct{}
+	done       chan struct{}
+
+	mu      sync.Mutex
+	txn     float64
+	calls   map[float64]chan reply // nil after the end
+	streams map[uint32]*NetStream
+	opening *NetStream     // waits for the answer to publish or play
+	last    *status.Status // what the server said about the connection's end
+	err     error
+}
+
+type reply struct {
+	cmd *Command
+	err error
+}
+
+// causedError is a status made here and what it comes from.
+type causedError struct {
+	*status.Status
+	cause error
+}
+
+func (e *causedError) Unwrap() []error { return []error{e.Status, e.cause} }
+
+func because(c status.Code, cause error, format string, a ...any) error {
+	text := fmt.Sprintf(format, a...)
+	if cause != nil {
+		text += ": " + cause.Error()
+	}
+	return &causedError{status.New(c, text), cause}
+}
+
+// Dial connects to the application a URL names and waits for the server's answer; the URL's
+// stream name is not used. The error holds a *status.Status (errors.As): NetConnection.Connect.Failed
+// when the connection cannot be made, is not RTMP, ends or is silent before the answer, and
+// otherwise what the server refused with, `ex` of a redirect among its Extra properties. A
+// redirect is never followed. ctx has no effect after Dial has returned.
+func Dial(ctx context.Context, rawURL string, cfg *ClientConfig) (*Client, error) {
+	var c ClientConfig
+	if cfg != nil {
+		c = *cfg
+	}
+	c.setDefaults()
+	tell := func(err error, closed bool) error {
+		if s, ok := status.Of(err); ok && c.OnStatus != nil {
+			c.OnStatus(s)
+			if closed {
+				c.OnStatus(status.New(status.ConnectClosed, ""))
+			}
+		}
+		return err
+	}
+	u, err := ParseURL(rawURL)
+	if err != nil {
+		return nil, tell(because(status.ConnectFailed, err, "connect"), false)
+	}
+	if err := c.allowed(u, "connect"); err != nil {
+		return nil, tell(err, false)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no answer within %v", c.Timeout))
+	defer cancel()
+	client, answered, err := connect(ctx, u, &c, c.Capabilities)
+	if s, ok := status.Of(err); ok && answered && c.Capabilities != nil && s.Code == status.ConnectFailed {
+		client, answered, err = connect(ctx, u, &c, nil)
+	}
+	if err != nil {
+		return nil, tell(err, answered)
+	}
+	return client, nil
+}
+
+func (c *ClientConfig) setDefaults() {
+	orDefault(&c.Timeout, 10*time.Second)
+	orDefault(&c.Queue, 1024)
+	orDefault(&c.Limits.CloseLinger, 2*time.Second)
+	if c.FlashVer == "" {
+		c.FlashVer = "FMLE/3.0 (compatible; Penstock)"
+	}
+	if c.ChunkSize == 0 {
+		c.ChunkSize = 4096
+	}
+	if c.DialContext == nil {
+		c.DialContext = new(net.Dialer).DialContext
+	}
+}
+
+func (c *ClientConfig) allowed(u URL, method string) error {
+	if c.Policy == nil {
+		return nil
+	}
+	if err := c.Policy(u, method); err != nil {
+		return because(status.CallProhibited, err, "%s", method)
+	}
+	return nil
+}
+
+// connect makes one attempt. answered tells that the error is the server's answer.
+func connect(ctx context.Context, u URL, cfg *ClientConfig, caps *Capabilities) (c *Client, answered bool, err error) {
+	failed := func(err error) error {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return because(status.ConnectFailed, err, "connect to %s", u.Address())
+	}
+	nc, err := cfg.DialContext(ctx, "tcp", u.Address())
+	if err != nil {
+		return nil, false, failed(err)
+	}
+	raw := nc
+	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if u.Scheme == "rtmps" {
+		tc := cfg.TLSConfig.Clone()
+		if tc == nil {
+			tc = &tls.Config{}
+		}
+		if tc.ServerName == "" {
+			tc.ServerName = u.Host
+		}
+		nc = tls.Client(raw, tc)
+	}
+	hs, err := handshake.Client(nc, handshake.Options{Digest: cfg.Digest})
+	if err != nil {
+		_ = nc.Close()
+		return nil, false, failed(explainHandshake(err))
+	}
+	conn := NewConn(nc, ConnOptions{Limits: cfg.Limits, Trace: cfg.Trace, Handshake: hs})
+	c = &Client{
+		conn: conn, cfg: *cfg, url: u, readDone: make(chan struct{}), done: make(chan struct{}),
+		txn: 1, calls: make(map[float64]chan reply), streams: make(map[uint32]*NetStream),
+	}
+	pending, refusal, err := c.ask(caps)
+	switch {
+	case refusal != nil:
+		c.drain(raw)
+		err, answered = refusal, true
+	case err == nil && !stop():
+		err = failed(nil)
+	case err != nil:
+		err = failed(err)
+	}
+	if err != nil {
+		conn.Close(err)
+		conn.Wait()
+		return nil, answered, err
+	}
+	c.opened()
+	go c.run(pending)
+	return c, true, nil
+}
+
+func explainHandshake(err error) error {
+	var ve *handshake.VersionError
+	if errors.As(err, &ve) && ve.Kind == handshake.HTTP {
+		return fmt.Errorf("the server answered in HTTP, not RTMP: %w", err)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the server closed the connection during the handshake: %w", err)
+	}
+	return err
+}
+
+// connectObject is the object of connect, in the order Flash Player uses.
+func (c *Client) connectObject(caps *Capabilities) *amf.Object {
+	o := amf.NewObject(amf.Prop{Key: "app", Value: c.url.App}, amf.Prop{Key: "flashVer", Value: c.cfg.FlashVer})
+	if c.cfg.SWFURL != "" {
+		o.Set("swfUrl", c.cfg.SWFURL)
+	}
+	o.Set("tcUrl", c.url.TCURL())
+	o.Set("fpad", false)
+	o.Set("capabilities", 239.0)
+	o.Set("audioCodecs", 3575.0)
+	o.Set("videoCodecs", 252.0)
+	o.Set("videoFunction", 1.0)
+	if c.cfg.PageURL != "" {
+		o.Set("pageUrl", c.cfg.PageURL)
+	}
+	o.Set("objectEncoding", float64(c.cfg.ObjectEncoding))
+	if caps != nil {
+		caps.addTo(o)
+	}
+	for _, p := range c.cfg.Properties {
+		o.Set(p.Key, p.Value)
+	}
+	return o
+}
+
+func (caps *Capabilities) addTo(o *amf.Object) {
+	if len(caps.FourCCList) > 0 {
+		list := amf.NewArray()
+		for _, s := range caps.FourCCList {
+			list.Dense = append(list.Dense, s)
+		}
+		o.Set("fourCcList", list)
+	}
+	if len(caps.VideoFourCCInfoMap) > 0 {
+		o.Set("videoFourCcInfoMap", amf.NewObject(slices.Clone(caps.VideoFourCCInfoMap)...))
+	}
+	if len(caps.AudioFourCCInfoMap) > 0 {
+		o.Set("audioFourCcInfoMap", amf.NewObject(slices.Clone(caps.AudioFourCCInfoMap)...))
+	}
+	if caps.CapsEx != 0 {
+		o.Set("capsEx", float64(caps.CapsEx))
+	}
+}
+
+// maxEarly is how many commands a server may send before it answers connect.
+const maxEarly = 64
+
+// ask sends connect and waits for the answer. Commands that come before it are pending for
+// later.
+func (c *Client) ask(caps *Capabilities) (pending []*Message, refusal *status.Status, err error) {
+	cmd := &Command{Name: "connect", Transaction: 1, Object: c.connectObject(caps), Args: c.cfg.Args}
+	if err := c.conn.SendCommand(cmd); err != nil {
+		return nil, nil, err
+	}
+	for {
+		m := new(Message)
+		if err := c.conn.ReadMessage(m); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errNoAnswer
+			}
+			return nil, nil, err
+		}
+		if m.Type == TypeCommandAMF0 || m.Type == TypeCommandAMF3 {
+			answer, err := ParseCommand(m, c.conn.limits.AMF)
+			if err != nil {
+				return nil, nil, err
+			}
+			if answer.Name == "close" {
+				return nil, nil, errNoAnswer
+			}
+			if done, refusal := c.answered(answer); done {
+				return pending, refusal, nil
+			}
+			if len(pending) >= maxEarly {
+				return nil, nil, &LimitError{Option: "early_commands", Value: len(pending) + 1, Max: maxEarly}
+			}
+			pending = append(pending, m)
+		}
+	}
+}
+
+// answered takes the answer to connect: `_result`, `_error`, or a status of the connection, as
+// some servers send instead.
+func (c *Client) answered(cmd *Command) (done bool, refusal *status.Status) {
+	s, known := status.FromObject(cmd.Arg(0))
+	switch cmd.Name {
+	case "_result":
+		if !known {
+			s, known = status.FromObject(cmd.Object)
+		}
+		if !known {
+			s = status.New(status.ConnectSuccess, "")
+		}
+	case "_error":
+		if !known {
+			return true, status.New(status.ConnectFailed, amf.Format(cmd.Arg(0)))
+		}
+		return true, s
+	case "onStatus":
+		if !known || !aboutConnection(s) {
+			return false, nil
+		}
+	default:
+		return false, nil
+	}
+	if isError(s) || s.Code != status.ConnectSuccess && cmd.Name == "onStatus" {
+		return true, s
+	}
+	c.info, c.properties = s, cmd.Object
+	return true, nil
+}
+
+// refusalLinger is how long a server that has refused us may take to end the connection.
+const refusalLinger = 500 * time.Millisecond
+
+// drain reads the end of a refused connection, so that our close does not become a reset.
+func (c *Client) drain(raw net.Conn) {
+	_ = raw.SetReadDeadline(time.Now().Add(refusalLinger))
+	for c.conn.ReadMessage(new(Message)) == nil {
+	}
+}
+
+// opened does what Flash Player does after a success.
+func (c *Client) opened() {
+	if c.cfg.ObjectEncoding == 3 {
+		for _, p := range c.info.Extra {
+			if n, _ := p.Value.(float64); p.Key == "objectEncoding" && n == 3 {
+				c.amf3 = true
+			}
+		}
+	}
+	_ = c.conn.Send(WindowAckSize(DefaultWindow), SetChunkSize(c.cfg.ChunkSize))
+	c.emit(c.info)
+}
+
+// URL is where the client is connected to.
+func (c *Client) URL() URL { return c.url }
+
+// Info is the information object of the server's answer to connect.
+func (c *Client) Info() *status.Status { return c.info }
+
+// Properties is the first object of the server's answer to connect: fmsVer and capabilities,
+// usually. It may be nil or amf.Undefined.
+func (c *Client) Properties() amf.Value { return c.properties }
+
+// Conn is the connection below, for statistics and for messages of one's own. Only the client
+// reads from it.
+func (c *Client) Conn() *Conn { return c.conn }
+
+// Done is closed when the connection has ended and every callback has returned.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
+// Err is why the connection ended, nil while it lives. It holds a *status.Status (errors.As):
+// the server's word about the end, such as NetConnection.Connect.AppShutdown, when it had one,
+// else NetConnection.Connect.Closed with a description made here.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close sends what is queued, ends the connection and waits for the server to end as well, for
+// CloseLinger at the most. It returns when the client's goroutines have ended; only a callback
+// that is running is not waited for, since it may be the caller.
+func (c *Client) Close() error {
+	c.conn.Finish(ErrClientClosed)
+	hard := time.AfterFunc(c.conn.limits.CloseLinger, func() { c.conn.Close(ErrClientClosed) })
+	defer hard.Stop()
+	<-c.readDone
+	c.conn.Wait()
+	c.callbacks.wait()
+	return nil
+}
+
+func (c *Client) run(pending []*Message) {
+	defer close(c.readDone)
+	c.end(c.read(pending))
+}
+
+func (c *Client) read(pending []*Message) error {
+	for _, m := range pending {
+		if err := c.handle(m); err != nil {
+			return err
+		}
+	}
+	var m Message
+	for {
+		if err := c.conn.ReadMessage(&m); err != nil {
+			return err
+		}
+		if err := c.handle(&m); err != nil {
+			return err
+		}
+	}
+}
+
+// end tells everyone who waits why nothing more will come.
+func (c *Client) end(cause error) {
+	closed := status.New(status.ConnectClosed, describeEnd(cause))
+	var err error = &causedError{closed, cause}
+	c.mu.Lock()
+	if c.last != nil {
+		err = c.last
+		if c.last.Code == status.ConnectClosed {
+			closed = c.last
+		}
+	}
+	c.err = err
+	calls, streams := c.calls, c.streams
+	c.calls, c.streams, c.opening = nil, nil, nil
+	c.mu.Unlock()
+	c.conn.Close(err)
+	for _, ch := range calls {
+		ch <- reply{err: err}
+	}
+	for _, ns := range streams {
+		ns.fail(err)
+	}
+	c.callbacks.last(func() {
+		if c.cfg.OnStatus != nil {
+			c.cfg.OnStatus(closed)
+		}
+		close(c.done)
+	})
+}
+
+func describeEnd(err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return "the server ended the connection"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return "the server did not end the connection"
+	}
+	return err.Error()
+}
+
+// handle acts on one message that is not plumbing. An error ends the connection.
+func (c *Client) handle(m *Message) error {
+	switch m.Type {
+	case TypeCommandAMF0, TypeCommandAMF3:
+		return c.command(m)
+	case TypeAudio, TypeVideo, TypeDataAMF0, TypeDataAMF3:
+		if ns := c.stream(m.StreamID); ns != nil {
+			ns.media(m)
+		}
+		return nil
+	case TypeAggregate:
+		return chunk.SplitAggregate(m, c.conn.limits.Chunk, c.handle)
+	case TypeUserControl:
+		u, err := ParseUserControl(m.Payload)
+		if err != nil {
+			return nil
+		}
+		if ns := c.stream(u.Value); ns != nil && u.Value != 0 {
+			ns.control(u)
+		}
+		return nil
+	}
+	if c.cfg.OnMessage != nil {
+		kept := *m
+		return c.callback(func() { c.cfg.OnMessage(&kept) })
+	}
+	return nil
+}
+
+// stream finds the stream a message belongs to. Some servers send everything on stream 0.
+func (c *Client) stream(id uint32) *NetStream {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ns := c.streams[id]; ns != nil {
+		return ns
+	}
+	if id != 0 {
+		return nil
+	}
+	if c.opening != nil {
+		return c.opening
+	}
+	if len(c.streams) == 1 {
+		for _, ns := range c.streams {
+			return ns
+		}
+	}
+	return nil
+}
+
+func (c *Client) command(m *Message) error {
+	cmd, err := ParseCommand(m, c.conn.limits.AMF)
+	if err != nil {
+		return c.undecodable(m, err)
+	}
+	switch cmd.Name {
+	case "_result", "_error":
+		c.settle(cmd.Transaction, reply{cmd: cmd})
+		return nil
+	case "onStatus":
+		return c.onStatus(cmd)
+	case "close":
+		return ErrServerClose
+	}
+	return c.serve(cmd)
+}
+
+// undecodable turns a message that AMF cannot make sense of into NetConnection.Call.BadVersion:
+// for the call it answers, when that can be read, else for the connection.
+func (c *Client) undecodable(m *Message, err error) error {
+	var ce *CommandError
+	if !errors.As(err, &ce) || !ce.Known || ce.Name != "_result" && ce.Name != "_error" {
+		return c.emit(status.New(status.CallBadVersion, err.Error()))
+	}
+	c.settle(ce.Transaction, reply{err: because(status.CallBadVersion, err, "the answer cannot be decoded")})
+	return nil
+}
+
+func (c *Client) settle(txn float64, r reply) {
+	c.mu.Lock()
+	ch := c.calls[txn]
+	delete(c.calls, txn)
+	c.mu.Unlock()
+	if ch != nil {
+		ch <- r
+	}
+}
+
+// isError reports whether s is a refusal; not every server sends a level.
+func isError(s *status.Status) bool {
+	if s.Level == "" {
+		e, known := status.Lookup(s.Code)
+		return known && e.Level == status.LevelError
+	}
+	return s.Level == status.LevelError
+}
+
+func aboutConnection(s *status.Status) bool {
+	const prefix = "NetConnection."
+	return len(s.Code) > len(prefix) && s.Code[:len(prefix)] == prefix
+}
+
+func (c *Client) onStatus(cmd *Command) error {
+	s, ok := status.FromObject(cmd.Arg(0))
+	if !ok {
+		return nil
+	}
+	if cmd.StreamID != 0 || !aboutConnection(s) {
+		if ns := c.stream(cmd.StreamID); ns != nil && !aboutConnection(s) {
+			ns.status(s, cmd.Timestamp)
+			return nil
+		}
+	}
+	switch s.Code {
+	case status.ConnectClosed:
+		c.setLast(s)
+		return ErrServerClose // told once, when the connection ends
+	case status.ConnectRejected, status.ConnectInvalidApp, status.ConnectFailed, status.ConnectAppShutdown,
+		status.ConnectIdleTimeOut, status.ConnectIdleTimeoutAlias, status.ConnectIdle:
+		c.setLast(s)
+	}
+	return c.emit(s)
+}
+
+func (c *Client) setLast(s *status.Status) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil || s.Code != status.ConnectClosed {
+		c.last = s
+	}
+}
+
+func (c *Client) emit(s *status.Status) error {
+	if c.cfg.OnStatus == nil {
+		return nil
+	}
+	return c.callback(func() { c.cfg.OnStatus(s) })
+}
+
+func (c *Client) callback(fn func()) error {
+	if !c.callbacks.add(fn, c.cfg.Queue) {
+		return &LimitError{Option: "client_queue", Value: c.cfg.Queue + 1, Max: c.cfg.Queue}
+	}
+	return nil
+}
+
+// serve answers a call of the server's.
+func (c *Client) serve(cmd *Command) error {
+	if c.cfg.Handler == nil {
+		if cmd.Transaction == 0 {
+			return nil
+		}
+		// Code before level and no description, as Flash Player has it.
+		info := amf.NewObject(amf.Prop{Key: "code", Value: string(status.CallFailed)},
+			amf.Prop{Key: "level", Value: status.LevelError})
+		return c.conn.SendCommand(&Command{Name: "_error", Transaction: cmd.Transaction, AMF3: cmd.AMF3,
+			StreamID: cmd.StreamID, Args: []amf.Value{info}})
+	}
+	return c.callback(func() {
+		v, err := c.cfg.Handler(c.conn.Context(), cmd)
+		if err == nil {
+			v, err = amf.ToValue(v)
+		}
+		if cmd.Transaction == 0 {
+			return
+		}
+		answer := cmd.Result(nil, v)
+		if err != nil {
+			s, ok := status.Of(err)
+			if !ok {
+				s = status.Newf(status.CallFailed, "Failed to execute method (%s).", cmd.Name)
+			}
+			answer = cmd.Error(s)
+		}
+		_ = c.conn.SendCommand(answer)
+	})
+}
+
+// Call calls a method of the server's and waits for its answer. Arguments may be anything
+// amf.ToValue takes. The error holds a *status.Status (errors.As): the server's own when it
+// answered `_error`; NetConnection.Call.Failed when ctx or the connection ended first, with
+// that as its cause; Call.BadVersion when the answer cannot be decoded; Call.Prohibited when
+// the policy forbids the method.
+func (c *Client) Call(ctx context.Context, name string, args ...amf.Value) (amf.Value, error) {
+	if err := c.cfg.allowed(c.url, name); err != nil {
+		return nil, err
+	}
+	txn, ch, err := c.begin(0, name, args)
+	if err != nil {
+		return nil, because(status.CallFailed, err, "%s", name)
+	}
+	select {
+	case r := <-ch:
+		return r.value(name)
+	case <-ctx.Done():
+		c.forget(txn)
+		return nil, because(status.CallFailed, context.Cause(ctx), "no answer to %s", name)
+	}
+}
+
+func (r reply) value(name string) (amf.Value, error) {
+	if r.err != nil {
+		if s, ok := status.Of(r.err); ok && s.Code == status.CallBadVersion {
+			return nil, r.err
+		}
+		return nil, because(status.CallFailed, r.err, "no answer to %s", name)
+	}
+	if r.cmd.Name == "_error" {
+		return nil, r.refusal()
+	}
+	return r.cmd.Arg(0), nil
+}
+
+// refusal is the status of an `_error`.
+func (r reply) refusal() *status.Status {
+	if s, ok := status.FromObject(r.cmd.Arg(0)); ok {
+		return s
+	}
+	return status.New(status.CallFailed, amf.Format(r.cmd.Arg(0)))
+}
+
+// Notify calls a method without wanting an answer (transaction ID 0).
+func (c *Client) Notify(name string, args ...amf.Value) error {
+	if err := c.cfg.allowed(c.url, name); err != nil {
+		return err
+	}
+	return c.send(&Command{Name: name, AMF3: c.amf3}, args)
+}
+
+// send queues a command with its arguments converted.
+func (c *Client) send(cmd *Command, args []amf.Value) error {
+	for _, a := range args {
+		v, err := amf.ToValue(a)
+		if err != nil {
+			return fmt.Errorf("rtmp: argument of %s: %w", cmd.Name, err)
+		}
+		cmd.Args = append(cmd.Args, v)
+	}
+	err := c.conn.SendCommand(cmd)
+	if ended := c.Err(); err != nil && ended != nil {
+		return ended
+	}
+	return err
+}
+
+// begin sends a command that wants an answer.
+func (c *Client) begin(streamID uint32, name string, args []amf.Value) (txn float64, ch chan reply, err error) {
+	ch = make(chan reply, 1)
+	c.mu.Lock()
+	if c.calls == nil {
+		err = c.err
+		c.mu.Unlock()
+		return 0, nil, err
+	}
+	c.txn++
+	txn = c.txn
+	c.calls[txn] = ch
+	c.mu.Unlock()
+	if err := c.send(&Command{Name: name, Transaction: txn, StreamID: streamID, AMF3: c.amf3}, args); err != nil {
+		c.forget(txn)
+		return 0, nil, err
+	}
+	return txn, ch, nil
+}
+
+func (c *Client) forget(txn float64) {
+	c.mu.Lock()
+	delete(c.calls, txn)
+	c.mu.Unlock()
+}
+
+// callbacks runs functions in order in a goroutine that exists while there are any.
+type callbacks struct {
+	mu      sync.Mutex
+	queue   []func()
+	running bool
+	busy    bool          // inside a function
+	idle    chan struct{} // closed when the goroutine ends
+}
+
+// add reports false when max functions are waiting.
+func (q *callbacks) add(fn func(), max int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.queue) >= max {
+		return false
+	}
+	q.queue = append(q.queue, fn)
+	if !q.running {
+		q.running, q.idle = true, make(chan struct{})
+		go q.run(q.idle)
+	}
+	return true
+}
+
+// last adds a function whatever the queue's length.
+func (q *callbacks) last(fn func()) { q.add(fn, int(^uint(0)>>1)) }
+
+func (q *callbacks) run(idle chan struct{}) {
+	defer close(idle)
+	for {
+		q.mu.Lock()
+		if len(q.queue) == 0 {
+			q.running = false
+			q.mu.Unlock()
+			return
+		}
+		fn := q.queue[0]
+		q.queue[0] = nil
+		q.queue = q.queue[1:]
+		q.busy = true
+		q.mu.Unlock()
+		fn()
+		q.mu.Lock()
+		q.busy = false
+		q.mu.Unlock()
+	}
+}
+
+// wait returns when nothing is left to run, or at once while a function runs.
+func (q *callbacks) wait() {
+	q.mu.Lock()
+	idle, wait := q.idle, q.running && !q.busy
+	q.mu.Unlock()
+	if wait {
+		<-idle
+	}
+}

@@ -20,7 +20,14 @@ func (p *Publication) Audio(ts uint32, payload []byte) error { return p.send(Aud
 // Video is Audio for an FLV video tag body.
 func (p *Publication) Video(ts uint32, payload []byte) error { return p.send(Video, ts, payload) }
 
+// MaxPayload is the largest message that RTMP and FLV can frame; larger ones are
+// refused with a *LimitError.
+const MaxPayload = 1<<24 - 1
+
 func (p *Publication) send(k Kind, ts uint32, payload []byte) error {
+	if n := len(payload); n > MaxPayload {
+		return &LimitError{"MaxPayload", MaxPayload, n}
+	}
 	f, err := NewFrame(k, 0, payload)
 	if err != nil {
 		return err
@@ -33,6 +40,9 @@ func (p *Publication) send(k Kind, ts uint32, payload []byte) error {
 // named "onMetaData" is also stored for newcomers, as with SetMetadata. The
 // payload passes to the stream.
 func (p *Publication) Data(ts uint32, name string, payload []byte) error {
+	if n := len(payload); n > MaxPayload {
+		return &LimitError{"MaxPayload", MaxPayload, n}
+	}
 	return p.locked(func(s *Stream) error {
 		return s.publishData(NewData(s.clock.Map(Data, ts), name, payload))
 	})

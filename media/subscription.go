@@ -75,11 +75,12 @@ func (s *Stream) opening(time int64, h *headers) []*Frame {
 }
 
 // headTime is the time for headers that precede live frames: the older of the
-// newest audio and video, so that neither kind's time falls.
+// newest audio and video, so that neither kind's time falls. A kind that has
+// been silent for a second does not hold it back.
 func (s *Stream) headTime() int64 {
 	a, v := &s.clock.audio, &s.clock.video
-	if a.set && v.set && near(a.out, v.out) {
-		return min(a.out, v.out)
+	if t := min(a.out, v.out); a.set && v.set && s.clock.Now()-t <= 1000 {
+		return t
 	}
 	return s.clock.Now()
 }

@@ -16,7 +16,7 @@ type Entry struct {
 	Extra       string  // further properties in wire order, comma separated
 	XStatus     int     // x-status of Adobe Media Server's access log; 0 when there is none
 	Sent        bool    // Penstock sends it now
-	Source      string  // the evidence for level, description and carrier
+	Source      string  // the evidence: names of Sources, separated by " / "
 }
 
 // ExtraKeys returns the names in Extra.

@@ -21,7 +21,7 @@ func playStateEntries() []Entry {
 			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 404, Sent: true, Source: srcFMS},
 		{Code: PlayFailed, Level: LevelError, Description: "Failed to play %s.",
 			Meaning: "Playing was refused or failed in the server. x-status is 401 when the application refused, 403 for the access rules.",
-			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 500, Sent: true, Source: srcOurs},
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 500, Sent: true, Source: srcAS3 + and + srcOurs},
 		{Code: PlayPublishNotify, Level: LevelStatus, Description: "%s is now published.",
 			Meaning: "A publisher of the stream being played appeared. It has no details.",
 			Carrier: OnStatus, Sender: FromServer, Extra: "clientid", Sent: true, Source: srcFMS45},
@@ -77,9 +77,9 @@ func playControlEntries() []Entry {
 			Carrier: ClientOnly, Sender: FromClient, Source: srcAS3},
 		{Code: StreamFailed, Level: LevelError, Description: "Failed: %s.",
 			Meaning: "An error for which no other code fits; the description holds the reason.",
-			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 500, Sent: true, Source: srcOurs},
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 500, Sent: true, Source: srcAS3 + and + srcOurs},
 		{Code: InvalidArg, Level: LevelError, Description: "Invalid argument: %s.",
 			Meaning: "An argument of a stream command has the wrong type or value, such as seek(\"text\").",
-			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 400, Sent: true, Source: srcOurs},
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 400, Sent: true, Source: srcWiki + and + srcOurs},
 	}
 }

@@ -1,0 +1,52 @@
+# make test is what CI runs: everything, including what it takes to install it.
+
+SHELL    := /bin/bash
+GO       ?= go
+FUZZTIME ?= 3s
+BENCH    ?= .
+PKG      ?= ./...
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+.PHONY: all build setup lint vet unit fuzz e2e test bench generate clean
+
+all: build
+
+build: ## the static binary bin/penstock
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/penstock ./cmd/penstock
+
+setup: ## install what the tests need
+	scripts/setup
+
+vet:
+	$(GO) vet ./...
+
+lint: vet ## vet, golangci-lint, sizes of files, generated files current
+	.bin/golangci-lint run ./...
+	scripts/check-sizes
+	scripts/check-generated
+
+unit: ## all Go tests under the race detector; fuzz seeds and leak checks are among them
+	$(GO) test -race -timeout 8m $(PKG)
+
+fuzz: ## every fuzz target for FUZZTIME (make fuzz FUZZTIME=10m)
+	scripts/fuzz $(FUZZTIME) $(PKG)
+
+e2e: ## real clients against the real binary
+	PENSTOCK_E2E=1 $(GO) test -count=1 -timeout 10m -v ./test/...
+
+bench: ## make bench BENCH=Decode PKG=./amf
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+generate:
+	$(GO) generate ./...
+
+# One after the other, whatever -j says: timing tests want the machine for themselves.
+test: setup
+	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory fuzz
+	$(MAKE) --no-print-directory e2e
+	@echo "make test: all passed"
+
+clean:
+	rm -rf bin

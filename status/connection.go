@@ -41,8 +41,8 @@ func connectEntries() []Entry {
 			Meaning: "The server asks the client to connect anew, to tcUrl or else to the same address; it is served until it has moved. Only for clients that declare capsEx bit 1. The description is free text.",
 			Carrier: OnStatus, Sender: FromServer, Extra: "tcUrl", Sent: true, Source: srcERTMP + and + srcOurs},
 		{Code: ProxyNotResponding, Level: LevelError,
-			Meaning: "The proxy or origin behind the server gives no answer.",
-			Carrier: ErrorResult, Sender: FromServer, XStatus: 502, Source: srcClients},
+			Meaning: "The proxy behind the server gives no answer.",
+			Carrier: OnStatus, Sender: FromServer, Source: srcERTMP},
 	}
 }
 

@@ -77,7 +77,7 @@ func render() string {
 		}
 		if len(other) > 0 {
 			if len(wire) > 0 {
-				b.WriteString("\nNever received from an RTMP server:\n")
+				b.WriteString("\nNot part of what a server tells its clients:\n")
 			}
 			b.WriteString("\n")
 			otherTable(&b, other)
@@ -97,8 +97,8 @@ func (e Entry) offWire() bool {
 }
 
 func wireTable(b *strings.Builder, entries []Entry) {
-	b.WriteString("| Code | Level | Description | Meaning | Carrier | Sender | Further properties | x-status | Penstock | Source |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
+	rows := [][]string{{"Code", "Level", "Description", "Meaning", "Carrier", "Sender", "Further properties",
+		"x-status", "Penstock", "Source"}}
 	for _, e := range entries {
 		sent, number := "", ""
 		if e.Sent {
@@ -107,26 +107,35 @@ func wireTable(b *strings.Builder, entries []Entry) {
 		if e.XStatus != 0 {
 			number = fmt.Sprint(e.XStatus)
 		}
-		row(b, code(string(e.Code)), e.Level, description(e), e.Meaning, string(e.Carrier),
-			string(e.Sender), properties(e), number, sent, source(e))
+		rows = append(rows, []string{code(string(e.Code)), e.Level, description(e), e.Meaning, string(e.Carrier),
+			string(e.Sender), properties(e), number, sent, source(e)})
 	}
+	table(b, rows)
 }
 
 func otherTable(b *strings.Builder, entries []Entry) {
-	b.WriteString("| Code | Level | Meaning | Made for | Further properties | Source |\n|---|---|---|---|---|---|\n")
+	rows := [][]string{{"Code", "Level", "Meaning", "Made for", "Further properties", "Source"}}
 	for _, e := range entries {
-		row(b, code(string(e.Code)), e.Level, e.Meaning, string(e.Carrier), properties(e), source(e))
+		rows = append(rows, []string{code(string(e.Code)), e.Level, e.Meaning, string(e.Carrier), properties(e), source(e)})
 	}
+	table(b, rows)
 }
 
-func row(b *strings.Builder, cells ...string) {
-	for _, c := range cells {
-		b.WriteString("| ")
-		if c != "" {
-			b.WriteString(strings.ReplaceAll(c, "|", "\\|") + " ")
-		}
+// table writes the rows, of which the first is the head, without the columns
+// that have nothing but a head.
+func table(b *strings.Builder, rows [][]string) {
+	rule := make([]string, len(rows[0]))
+	for i := range rule {
+		rule[i] = "---"
 	}
-	b.WriteString("|\n")
+	for _, cells := range append([][]string{rows[0], rule}, rows[1:]...) {
+		for i, c := range cells {
+			if slices.ContainsFunc(rows[1:], func(r []string) bool { return r[i] != "" }) {
+				b.WriteString(strings.TrimSuffix("| "+strings.ReplaceAll(c, "|", "\\|"), " ") + " ")
+			}
+		}
+		b.WriteString("|\n")
+	}
 }
 
 func code(s string) string { return "`" + s + "`" }

@@ -77,7 +77,7 @@ func playControlEntries() []Entry {
 			Carrier: ClientOnly, Sender: FromClient, Source: srcAS3},
 		{Code: StreamFailed, Level: LevelError, Description: "Failed: %s.",
 			Meaning: "An error for which no other code fits; the description holds the reason.",
-			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 500, Sent: true, Source: srcAS3 + and + srcOurs},
+			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", Sent: true, Source: srcAS3 + and + srcOurs},
 		{Code: InvalidArg, Level: LevelError, Description: "Invalid argument: %s.",
 			Meaning: "An argument of a stream command has the wrong type or value, such as seek(\"text\").",
 			Carrier: OnStatus, Sender: FromServer, Extra: "details, clientid", XStatus: 400, Sent: true, Source: srcWiki + and + srcOurs},

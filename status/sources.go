@@ -15,7 +15,7 @@ const (
 	srcSSAS     = "Server-Side ActionScript reference"
 	srcGuide    = "Media Server configuration guide"
 	srcFMSLog   = "FMS log"
-	srcERTMP    = "Enhanced RTMP v2, Reconnect Request"
+	srcERTMP    = "Enhanced RTMP v2, onStatus for NetConnection"
 	srcImitated = "servers that copied FMS captures"
 	srcRed5     = "Red5"
 	srcFlash    = "Flash Player test results"
@@ -54,7 +54,7 @@ func Sources() []Evidence {
 		{srcAS3, "ActionScript 3.0 Reference for the Adobe Flash Platform, class NetStatusEvent: code, level and meaning, but no description."},
 		{srcSSAS, "Adobe Media Server, Server-Side ActionScript Language Reference, and the Flash Communication Server documents before it."},
 		{srcGuide, "Adobe Media Server Configuration and Administration Guide, with the x-status numbers of its access log."},
-		{srcERTMP, "Enhanced RTMP v2 (veovera/enhanced-rtmp), section on the Reconnect Request."},
+		{srcERTMP, "Enhanced RTMP v2 (veovera/enhanced-rtmp), sections on the Reconnect Request and on the onStatus command for NetConnection."},
 		{srcImitated, "Servers whose authors worked from captures of FMS: iizukanao/node-rtsp-rtmp-server, hydralabs/rtmpy, shiretu/crtmpserver."},
 		{srcRed5, "Red5 (Red5/red5-server); an independent server."},
 		{srcWiki, "The RTMPy project's wiki pages on status messages: observations of Flash Media Server 2.0.3."},

@@ -102,6 +102,7 @@ func (c *Client) accept(cmd *rtmp.Command, session Session) {
 		defer c.shutdown()
 	}
 	c.watch.accepted(session)
+	c.conn.SetChunkLimits(acceptedLimits(c.server.limits.RTMP.Chunk))
 	msgs := append(greeting(), rtmp.NewUserControl(rtmp.EventStreamBegin, 0), rtmp.SetChunkSize(PublisherChunkSize))
 	c.connectResult(cmd, msgs)
 	c.server.Log.Info("connected", "session", c.ID, "peer", c.Addr, "app", c.App, "instance", c.Instance, "flashver", c.FlashVer)

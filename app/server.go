@@ -149,6 +149,13 @@ func strangerLimits(l chunk.Limits) chunk.Limits {
 	return l
 }
 
+// acceptedLimits are what a connected client may send before it asks to publish or play.
+func acceptedLimits(l chunk.Limits) chunk.Limits {
+	l.Message = 16 << 10
+	l.Reassembly = 64<<10 + max(l.Command, l.SharedObject, chunk.DefaultLimits().Command)
+	return l
+}
+
 // ListenAndServe serves handler on a TCP address such as ":1935".
 func ListenAndServe(addr string, h Handler) error {
 	s := &Server{Handler: h}

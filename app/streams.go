@@ -304,6 +304,9 @@ func (c *Client) media(m *rtmp.Message) error {
 	if pub == nil {
 		c.settle()
 		if ns, pub = c.publication(m.StreamID); pub == nil {
+			if c.watch.refusedAt.Load() != 0 {
+				return nil // a refused publisher that has not noticed yet; RefusedTimeout ends it
+			}
 			return c.conn.CountUnknown()
 		}
 	}

@@ -68,8 +68,9 @@ type Conn struct {
 	lastRead  atomic.Int64 // unix ns of the last byte received
 	bytesIn   atomic.Uint64
 	bytesOut  atomic.Uint64
-	peerAcked atomic.Uint32 // last Acknowledgement of the peer
-	finishing atomic.Bool   // what arrives is discarded
+	peerAcked atomic.Uint32                // last Acknowledgement of the peer
+	finishing atomic.Bool                  // what arrives is discarded
+	newLimits atomic.Pointer[chunk.Limits] // for the reader to take over at its next read
 
 	out     outbound
 	written chan struct{} // closed when the writer has ended
@@ -136,8 +137,9 @@ func (c *Conn) Close(err error) {
 // Wait blocks until the writer goroutine has ended. Call it after Close.
 func (c *Conn) Wait() { <-c.written }
 
-// SetChunkLimits changes the limits of message reassembly. Reading goroutine only.
-func (c *Conn) SetChunkLimits(l chunk.Limits) { c.r.SetLimits(l) }
+// SetChunkLimits changes the limits of message reassembly for everything that arrives after the
+// call. Any goroutine may call it, also while another is in ReadMessage.
+func (c *Conn) SetChunkLimits(l chunk.Limits) { c.newLimits.Store(&l) }
 
 // ReadMessage reads the next message that is not plumbing: it applies chunk sizes and aborts,
 // acknowledges, answers pings and window changes itself. User control events other than pings,
@@ -149,6 +151,9 @@ func (c *Conn) ReadMessage(m *Message) error {
 	for {
 		if c.finishing.Load() {
 			return c.discard()
+		}
+		if l := c.newLimits.Swap(nil); l != nil {
+			c.r.SetLimits(*l)
 		}
 		if err := c.r.ReadMessage(m); err != nil {
 			return c.readError(err)
@@ -269,6 +274,9 @@ type connReader Conn
 
 func (r *connReader) Read(p []byte) (int, error) {
 	n, err := r.nc.Read(p)
+	if l := r.newLimits.Swap(nil); l != nil {
+		r.r.SetLimits(*l)
+	}
 	if n > 0 {
 		r.lastRead.Store(time.Now().UnixNano())
 		r.bytesIn.Add(uint64(n))

@@ -58,7 +58,7 @@ func enhancedAudio(c *cursor, info *Info) error {
 	if info.Reserved || h.packet != PacketMultichannelConfig {
 		return nil
 	}
-	info.ChannelMap = true
+	info.Config, info.ChannelMap = true, true
 	part := cursor{body: c.body[:info.DataOffset+len(data)], pos: info.DataOffset, kind: TagAudio}
 	info.Channels, err = channels(&part)
 	return err

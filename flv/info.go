@@ -95,10 +95,10 @@ type Info struct {
 	Enhanced   bool // extended header of Enhanced RTMP
 	Multitrack bool // the message names its tracks
 	Key        bool // a coded key frame: decoding can start here. Never set with one of the next flags
-	Config     bool // sequence header: a decoder needs the last one of each track
+	Config     bool // sequence header or audio MultichannelConfig: late players need the last of each track
 	End        bool // end of sequence
 	Metadata   bool // video colorInfo: late players need the last one
-	ChannelMap bool // audio MultichannelConfig, beside the sequence header: late players need both
+	ChannelMap bool // the Config is a MultichannelConfig, which stands beside the sequence header
 	Command    bool // video command, no picture
 	Empty      bool // zero-length message: for audio the start of silence
 	Reserved   bool // a packet type without a meaning yet: relay or drop, keep the stream
@@ -115,7 +115,7 @@ type Info struct {
 
 // Coded reports whether the message carries coded media.
 func (i Info) Coded() bool {
-	return !(i.Config || i.End || i.Metadata || i.ChannelMap || i.Command || i.Empty || i.Reserved)
+	return !(i.Config || i.End || i.Metadata || i.Command || i.Empty || i.Reserved)
 }
 
 // CodecName returns a name for pages and logs: "H.264", "AAC", "Speex". It is

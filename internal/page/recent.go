@@ -1,16 +1,119 @@
 package page
 
-import "penstock/app"
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"penstock/app"
+	"penstock/status"
+)
 
 // Recent remembers the last refusals and the last ended sessions. It is safe for concurrent
-// use; its methods do not block and can be a server's OnRefusal and OnSession.
-type Recent struct{}
+// use; its methods do not block on anything slow and can be a server's OnRefusal and OnSession.
+type Recent struct {
+	mu       sync.Mutex
+	refusals ring[refusal]
+	ended    ring[connection]
+	doing    map[string]activity // by session ID, of live sessions: what they were last seen doing
+}
 
-// NewRecent makes one that remembers n of each.
-func NewRecent(n int) *Recent { return &Recent{} }
+// activity is what a session publishes and plays.
+type activity struct{ publishing, playing []string }
 
-// Refusal adds a refusal.
-func (m *Recent) Refusal(r *app.Refusal) {}
+// NewRecent makes one that remembers the last n of each; with n < 1, none.
+func NewRecent(n int) *Recent {
+	n = max(n, 0)
+	return &Recent{
+		refusals: ring[refusal]{max: n}, ended: ring[connection]{max: n},
+		doing: make(map[string]activity),
+	}
+}
 
-// Session adds a session when it has ended.
-func (m *Recent) Session(c *app.Client, ended bool, reason error) {}
+// Refusal adds a refusal. It keeps nothing of r.
+func (m *Recent) Refusal(r *app.Refusal) {
+	v := newRefusal(r)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refusals.add(v)
+}
+
+// Session is told of a session's begin and, with ended set, of its end. It keeps nothing of c.
+func (m *Recent) Session(c *app.Client, ended bool, reason error) {
+	v := newConnection(c)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !ended {
+		if m.ended.max > 0 {
+			m.doing[c.ID] = activity{}
+		}
+		return
+	}
+	// By now its streams are closed: say what it was seen doing.
+	did := m.doing[c.ID]
+	delete(m.doing, c.ID)
+	v.Publishing, v.Playing = did.publishing, did.playing
+	v.Ended, v.Reason = time.Now().UnixMilli(), endReason(reason)
+	m.ended.add(v)
+}
+
+// saw notes what a live session does.
+func (m *Recent) saw(v *connection) {
+	if len(v.Publishing) == 0 && len(v.Playing) == 0 {
+		return // what it did before is still what it did
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.doing[v.ID]; ok {
+		m.doing[v.ID] = activity{v.Publishing, v.Playing}
+	}
+}
+
+// lists returns copies, newest first.
+func (m *Recent) lists() ([]refusal, []connection) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.refusals.newest(), m.ended.newest()
+}
+
+// endReason says in plain words why a session ended.
+func endReason(err error) string {
+	var r *app.Refusal
+	switch {
+	case err == nil, errors.Is(err, app.ErrClosedByPeer):
+		return "left by itself"
+	case errors.Is(err, app.ErrDisconnected):
+		return "disconnected by the application"
+	case errors.As(err, &r):
+		return "ended by the server: " + why(r.Cause)
+	}
+	if s, ok := status.Of(err); ok {
+		return "ended by the server: " + clean(string(s.Code), maxText)
+	}
+	return "the connection broke"
+}
+
+// ring holds the last max values.
+type ring[T any] struct {
+	max  int
+	vals []T
+	next int // where the next goes, once vals is full
+}
+
+func (r *ring[T]) add(v T) {
+	switch {
+	case r.max == 0:
+	case len(r.vals) < r.max:
+		r.vals = append(r.vals, v)
+	default:
+		r.vals[r.next] = v
+		r.next = (r.next + 1) % r.max
+	}
+}
+
+func (r *ring[T]) newest() []T {
+	list := slices.Concat(r.vals[r.next:], r.vals[:r.next])
+	slices.Reverse(list)
+	return list
+}

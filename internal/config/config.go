@@ -1,0 +1,205 @@
+// Package config reads the configuration of penstock: one YAML file, every key of which has a default, so that no file is
+// needed. It is strict: a key that does not exist, a value of the wrong kind and a value that makes no sense are errors that
+// name the line. docs/config.md is generated from the comments in this package:
+//
+//	go test ./internal/config -update
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config is a whole configuration. It does not change after it was read.
+type Config struct {
+	RTMP     RTMP     `yaml:"rtmp"`
+	HTTP     HTTP     `yaml:"http"`
+	Data     string   `yaml:"data"` // folder for what outlives the process. Made when something needs it; nothing does yet.
+	Log      Log      `yaml:"log"`
+	Identity Identity `yaml:"identity"`
+	// OnBWDone sends the onBWDone that follows a successful connect; some old players wait for it.
+	OnBWDone bool     `yaml:"on_bw_done"`
+	Shutdown Shutdown `yaml:"shutdown"`
+	// ExemptNetworks are not counted by limits.connections_per_ip and limits.connect_rate_per_ip. Put the address of a proxy
+	// or of a gateway behind which everyone is here.
+	ExemptNetworks Networks `yaml:"exempt_networks"`
+	// Apps are the applications by name; clients of any other are rejected. Naming one replaces the default, which is the
+	// single application `live`.
+	Apps   map[string]App `yaml:"apps"`
+	Limits Limits         `yaml:"limits"`
+}
+
+// RTMP is where publishers and players connect.
+type RTMP struct {
+	Listen string `yaml:"listen"` // address and port; without an address, every address of the machine
+	TLS    TLS    `yaml:"tls"`
+}
+
+// TLS makes the RTMP port accept RTMPS too: both are told apart by their first byte.
+type TLS struct {
+	Cert string `yaml:"cert"` // file with the certificate and its chain, PEM
+	Key  string `yaml:"key"`  // file with the private key, PEM
+}
+
+// HTTP is where the page and HTTP-FLV, for players in browsers, are served.
+type HTTP struct {
+	Listen string `yaml:"listen"` // address and port, or "off"
+}
+
+// Log says what is written to stderr, and how.
+type Log struct {
+	Level  string `yaml:"level"`  // least level that is written: debug, info, warn or error
+	Format string `yaml:"format"` // text or json
+}
+
+// Identity is what the server says of itself in the answer to connect. Old clients look at it to find out what a server can do.
+type Identity struct {
+	FMSVersion   string  `yaml:"fms_version"`  // `fmsVer`
+	Capabilities float64 `yaml:"capabilities"` // `capabilities`
+	Version      string  `yaml:"version"`      // `data.version`
+}
+
+// Shutdown is what happens on SIGTERM and SIGINT: clients are told NetConnection.Connect.AppShutdown.
+type Shutdown struct {
+	Grace Duration `yaml:"grace"` // the process ends within this time
+	// ReconnectURL is where clients that understand a reconnect request (Enhanced RTMP v2) are asked to go first.
+	ReconnectURL   string   `yaml:"reconnect_url"`
+	ReconnectGrace Duration `yaml:"reconnect_grace"` // how long they may take, within shutdown.grace
+}
+
+// Default is the configuration without a file. Apps is nil: see Applications.
+func Default() *Config {
+	return &Config{
+		RTMP:           RTMP{Listen: ":1935"},
+		HTTP:           HTTP{Listen: ":8080"},
+		Data:           "./data",
+		Log:            Log{Level: "info", Format: "text"},
+		Identity:       Identity{FMSVersion: "FMS/5,0,15,5004", Capabilities: 255, Version: "5,0,15,5004"},
+		OnBWDone:       true,
+		Shutdown:       Shutdown{Grace: Duration(10 * time.Second), ReconnectGrace: Duration(5 * time.Second)},
+		ExemptNetworks: MustNetworks("loopback"),
+		Limits:         DefaultLimits(),
+	}
+}
+
+// Applications are Apps, or the default when none is named.
+func (c *Config) Applications() map[string]App {
+	if len(c.Apps) > 0 {
+		return c.Apps
+	}
+	return map[string]App{"live": DefaultApp()}
+}
+
+// FieldError is a value that makes no sense, or a key that does not exist.
+type FieldError struct {
+	Path   string // "limits.connections"
+	Reason string
+}
+
+func (e *FieldError) Error() string { return e.Path + ": " + e.Reason }
+
+func fieldErrorf(path, format string, args ...any) error {
+	return &FieldError{Path: path, Reason: fmt.Sprintf(format, args...)}
+}
+
+// Validate returns a *FieldError for the first value that makes no sense. It opens no file and no port.
+func (c *Config) Validate() error {
+	checks := []func() error{
+		c.RTMP.Validate, c.HTTP.Validate, c.Log.Validate, c.Identity.Validate, c.Shutdown.Validate,
+		func() error { return validateApps(c.Apps) }, c.Limits.Validate,
+	}
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	if c.Data == "" {
+		return fieldErrorf("data", "is empty, name a folder")
+	}
+	return nil
+}
+
+// Validate checks the section.
+func (r *RTMP) Validate() error {
+	if err := checkListen("rtmp.listen", r.Listen); err != nil {
+		return err
+	}
+	if (r.TLS.Cert == "") != (r.TLS.Key == "") {
+		return fieldErrorf("rtmp.tls", "cert and key belong together, set both or none")
+	}
+	return nil
+}
+
+// Off reports whether nothing is served over HTTP.
+func (h *HTTP) Off() bool { return h.Listen == "off" }
+
+// Validate checks the section.
+func (h *HTTP) Validate() error {
+	if h.Off() {
+		return nil
+	}
+	return checkListen("http.listen", h.Listen)
+}
+
+func checkListen(path, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return fieldErrorf(path, "%q is not ADDRESS:PORT, such as 127.0.0.1:1935 or :1935", addr)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fieldErrorf(path, "%q has no port from 0 to 65535", addr)
+	}
+	return nil
+}
+
+// Validate checks the section.
+func (l *Log) Validate() error {
+	if err := oneOf("log.level", l.Level, "debug", "info", "warn", "error"); err != nil {
+		return err
+	}
+	return oneOf("log.format", l.Format, "text", "json")
+}
+
+func oneOf(path, got string, want ...string) error {
+	for _, w := range want {
+		if got == w {
+			return nil
+		}
+	}
+	last := len(want) - 1
+	return fieldErrorf(path, "%q is not %s or %s", got, strings.Join(want[:last], ", "), want[last])
+}
+
+// Validate checks the section.
+func (i *Identity) Validate() error {
+	if i.FMSVersion == "" {
+		return fieldErrorf("identity.fms_version", "is empty, clients expect one such as FMS/5,0,15,5004")
+	}
+	return nil
+}
+
+// Validate checks the section.
+func (s *Shutdown) Validate() error {
+	switch {
+	case s.Grace <= 0:
+		return fieldErrorf("shutdown.grace", "must be above 0")
+	case s.ReconnectGrace <= 0:
+		return fieldErrorf("shutdown.reconnect_grace", "must be above 0")
+	case s.ReconnectURL == "":
+		return nil
+	case s.ReconnectGrace >= s.Grace:
+		return fieldErrorf("shutdown.reconnect_grace", "%v leaves nothing of shutdown.grace, %v, for the others", s.ReconnectGrace, s.Grace)
+	}
+	return checkRTMPURL("shutdown.reconnect_url", s.ReconnectURL)
+}
+
+func checkRTMPURL(path, raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || !strings.HasPrefix(u.Scheme, "rtmp") || u.Host == "" {
+		return fieldErrorf(path, "%q is not an RTMP URL, such as rtmp://other.example/live", raw)
+	}
+	return nil
+}

@@ -15,6 +15,8 @@ const (
 	packetSize = 1536
 	// randomAt is where the arbitrary bytes of C1 and S1 start.
 	randomAt = 8
+	// emptyReads is how often a connection may return nothing without an error.
+	emptyReads = 100
 )
 
 // Options tunes a handshake. The zero value suits both sides.
@@ -122,10 +124,18 @@ func (in *input) some(stage string, p []byte) (int, error) {
 		in.read += n
 		return n, nil
 	}
-	n, err := io.ReadAtLeast(in.src, p, 1)
-	in.read += n
-	if n > 0 {
-		return n, nil
+	err := io.ErrNoProgress
+	for range emptyReads {
+		var n int
+		n, err = in.src.Read(p)
+		in.read += n
+		if n > 0 {
+			return n, nil
+		}
+		if err != nil {
+			break
+		}
+		err = io.ErrNoProgress
 	}
 	if err == io.EOF && in.read > 0 {
 		err = io.ErrUnexpectedEOF

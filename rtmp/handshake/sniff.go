@@ -16,7 +16,8 @@ const (
 	RTMP
 	// Encrypted is RTMPE: versions 6, 8 and 9.
 	Encrypted
-	// TLS is a TLS record which holds a ClientHello.
+	// TLS is a TLS record, of the type which holds a ClientHello. A VersionError
+	// says TLS of an alert too, which is what a TLS server answers.
 	TLS
 	// HTTP is the initial of an HTTP method, or of an HTTP response.
 	HTTP
@@ -66,12 +67,20 @@ type VersionError struct {
 	First []byte
 }
 
+// tlsAlert is how a TLS server answers something which is no ClientHello: a
+// record of this type, then the major version, 3 (RFC 8446 §5.1).
+const tlsAlert = 0x15
+
 // maxFirst is the length of VersionError.First.
 const maxFirst = 64
 
 func newVersionError(first []byte) *VersionError {
 	first = append([]byte(nil), first[:min(len(first), maxFirst)]...)
-	return &VersionError{Version: first[0], Kind: Sniff(first[0]), First: first}
+	e := &VersionError{Version: first[0], Kind: Sniff(first[0]), First: first}
+	if len(first) > 1 && first[0] == tlsAlert && first[1] == 3 {
+		e.Kind = TLS
+	}
+	return e
 }
 
 func (e *VersionError) Error() string {

@@ -47,6 +47,12 @@ type TLS struct {
 // HTTP is where the page and HTTP-FLV, for players in browsers, are served.
 type HTTP struct {
 	Listen string `yaml:"listen"` // address and port, or "off"
+	// Public shows visitors from everywhere what is live, who is connected and who was refused, with names and addresses
+	// shortened. Without it only loopback and private networks see that.
+	Public bool `yaml:"public"`
+	// Hosts are host names by which visitors on loopback and private networks open the page, beside those that always work:
+	// addresses, names without a dot, and names under localhost, local, lan, home.arpa and internal.
+	Hosts []string `yaml:"hosts"`
 }
 
 // Log says what is written to stderr, and how.

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"penstock/internal/config"
+	"penstock/internal/server"
+)
+
+type serveCmd struct {
+	Config    string `short:"c" placeholder:"FILE" help:"YAML file, see docs/config.md. Without one: the application live, open for playing to anyone and for publishing to local networks."`
+	RTMP      string `name:"rtmp" placeholder:"ADDR" help:"Where RTMP listens, :1935 by default."`
+	HTTP      string `name:"http" placeholder:"ADDR" help:"Where the page and HTTP-FLV listen, :8080 by default; off for nowhere."`
+	Data      string `placeholder:"DIR" help:"Folder for what outlives the process, ./data by default."`
+	Demo      bool   `help:"Publish a moving test picture with sound to live/demo."`
+	LogLevel  string `placeholder:"L" help:"debug, info, warn or error; info by default."`
+	LogFormat string `placeholder:"F" help:"text or json; text by default."`
+}
+
+// Run serves until a signal comes.
+func (s *serveCmd) Run(p *program) error {
+	c, err := s.configuration()
+	if err != nil {
+		return err
+	}
+	log := server.NewLog(p.stderr, c.Log)
+	srv, err := server.New(c, server.Options{Demo: s.Demo, Version: version(), Log: log, Out: p.stdout})
+	if err != nil {
+		return err
+	}
+	return srv.Run(p.ctx)
+}
+
+// configuration is the file, then the environment, then the flags.
+func (s *serveCmd) configuration() (*config.Config, error) {
+	c := config.Default()
+	if s.Config != "" {
+		var err error
+		if c, err = config.Load(s.Config); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.ApplyEnv(os.LookupEnv); err != nil {
+		return nil, err
+	}
+	flags := []struct {
+		value string
+		name  string
+		dst   *string
+	}{
+		{s.RTMP, "--rtmp", &c.RTMP.Listen}, {s.HTTP, "--http", &c.HTTP.Listen}, {s.Data, "--data", &c.Data},
+		{s.LogLevel, "--log-level", &c.Log.Level}, {s.LogFormat, "--log-format", &c.Log.Format},
+	}
+	for _, f := range flags {
+		if f.value == "" {
+			continue
+		}
+		*f.dst = f.value
+		if err := c.Validate(); err != nil {
+			var field *config.FieldError
+			if errors.As(err, &field) {
+				return nil, &usageError{f.name + ": " + field.Reason}
+			}
+			return nil, err
+		}
+	}
+	return c, nil
+}

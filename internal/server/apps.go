@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"penstock/amf"
+	"penstock/app"
+	"penstock/internal/config"
+	"penstock/media"
+	"penstock/status"
+)
+
+// applications makes the handlers of the configured applications.
+func applications(apps map[string]config.App, registry *media.Registry) *app.Mux {
+	mux := app.NewMux()
+	for name, a := range apps {
+		if a.Redirect != "" {
+			mux.HandleFunc(name, func(context.Context, *app.Client, []amf.Value) (app.Session, error) {
+				return nil, app.Redirect(a.Redirect)
+			})
+			continue
+		}
+		mux.Handle(name, liveApp(name, a, registry))
+	}
+	return mux
+}
+
+// liveApp takes and gives streams where the networks allow it, and has the methods of methodsFor.
+func liveApp(name string, a config.App, registry *media.Registry) app.Handler {
+	publish := func(_ context.Context, r *app.PublishRequest) error {
+		if a.Publish.AllowNetworks.Contains(r.Client.Addr) {
+			return nil
+		}
+		option := "apps." + name + ".publish.allow_networks"
+		return closedTo(option, status.Newf(status.PublishDenied, "Publishing to %s is open to %s only; the operator can open it with %s.",
+			name, whom(a.Publish.AllowNetworks), option))
+	}
+	play := func(_ context.Context, r *app.PlayRequest) error {
+		if a.Play.AllowNetworks.Contains(r.Client.Addr) {
+			return nil
+		}
+		option := "apps." + name + ".play.allow_networks"
+		return closedTo(option, status.Newf(status.PlayFailed, "Playing from %s is open to %s only; the operator can open it with %s.",
+			name, whom(a.Play.AllowNetworks), option))
+	}
+	return app.HandlerFunc(func(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
+		o := app.LiveOptions{Publish: publish, Play: play, Methods: methodsFor(c, a, registry)}
+		return app.Live(o).Connect(ctx, c, args)
+	})
+}
+
+// closedTo is a refusal by a list of networks.
+func closedTo(option string, s *status.Status) error {
+	return &app.Refusal{Cause: app.CausePolicy, Rule: option, Status: s}
+}
+
+// whom describes networks to a stranger, without naming them.
+func whom(n config.Networks) string {
+	if n.Local() {
+		return "local networks"
+	}
+	return "certain networks"
+}
+
+// methodsFor are the methods that every live application has, so that remote calls can be tried.
+func methodsFor(c *app.Client, a config.App, registry *media.Registry) app.Methods {
+	m := app.Methods{
+		"ping":    func(context.Context, []amf.Value) (amf.Value, error) { return "pong", nil },
+		"echo":    echo,
+		"streams": func(context.Context, []amf.Value) (amf.Value, error) { return liveNames(c, registry), nil },
+	}
+	if len(a.Origins) > 0 {
+		for name, f := range m {
+			m[name] = app.Only(app.Origins(c, a.Origins...), f)
+		}
+	}
+	return m
+}
+
+// echo returns its argument, null without one, or an array of several.
+func echo(_ context.Context, args []amf.Value) (amf.Value, error) {
+	switch len(args) {
+	case 0:
+		return nil, nil
+	case 1:
+		return args[0], nil
+	}
+	return amf.NewArray(args...), nil
+}
+
+// liveNames are the names of the streams that are live in the client's application instance.
+func liveNames(c *app.Client, registry *media.Registry) *amf.Array {
+	prefix := app.StreamKey(c.App, c.Instance, "")
+	names := amf.NewArray()
+	for _, s := range registry.Streams() {
+		if name, ok := strings.CutPrefix(s.Key, prefix); ok && s.Live {
+			names.Dense = append(names.Dense, name)
+		}
+	}
+	return names
+}

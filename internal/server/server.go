@@ -1,0 +1,174 @@
+// Package server makes a running server of a configuration: listeners, applications, streams, the page and HTTP-FLV. It only
+// wires; what it wires is elsewhere.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"penstock/app"
+	"penstock/internal/config"
+	"penstock/internal/page"
+	"penstock/media"
+)
+
+// Options are what the command line adds to a configuration.
+type Options struct {
+	Demo    bool         // publish the demo clip as live/demo
+	Version string       // shown by the page
+	Log     *slog.Logger // nil: slog.Default
+	Out     io.Writer    // where the addresses are printed when the server is ready; nil: nowhere
+}
+
+// Server is a server that listens. Run runs it; it cannot be run twice.
+type Server struct {
+	config *config.Config
+	o      Options
+	app    *app.Server
+	http   *http.Server
+
+	rtmpListener net.Listener
+	httpListener net.Listener // nil when HTTP is off
+	stopStreams  context.CancelCauseFunc
+}
+
+// errStopping ends what is sent over HTTP when the server stops.
+var errStopping = errors.New("server: stopping")
+
+// New opens the ports and makes everything that Run runs. Its errors are one line that says what to do. A server that is not
+// run must be closed.
+func New(c *config.Config, o Options) (*Server, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if err := checkData(c.Data); err != nil {
+		return nil, err
+	}
+	if err := checkDemo(c, o.Demo); err != nil {
+		return nil, err
+	}
+	tlsConfig, err := loadTLS(c.RTMP.TLS)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, o: o}
+	recent := page.NewRecent(recentShown)
+	s.app = newAppServer(c, o.Log, tlsConfig, recent)
+	if s.rtmpListener, err = listen("rtmp", c.RTMP.Listen); err != nil {
+		return nil, err
+	}
+	if !c.HTTP.Off() {
+		if s.httpListener, err = listen("http", c.HTTP.Listen); err != nil {
+			_ = s.rtmpListener.Close()
+			return nil, err
+		}
+		s.app.PageURL = "http://" + display(s.httpListener.Addr()) + "/"
+		s.http = s.newHTTPServer(recent)
+	}
+	return s, nil
+}
+
+// recentShown is how many refusals and ended sessions the page remembers.
+const recentShown = 100
+
+func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, recent *page.Recent) *app.Server {
+	streams := c.Limits.Media()
+	streams.Log = log
+	registry := media.NewRegistry(streams)
+	return &app.Server{
+		Handler: applications(c.Applications(), registry), Registry: registry,
+		TLSConfig: t, Limits: c.Limits.App(), Log: log,
+		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
+		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
+		ReconnectURL: c.Shutdown.ReconnectURL, ReconnectGrace: time.Duration(c.Shutdown.ReconnectGrace),
+		OnRefusal: recent.Refusal, OnSession: recent.Session,
+	}
+}
+
+func loadTLS(t config.TLS) (*tls.Config, error) {
+	if t.Cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("rtmp.tls: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// Close frees the ports of a server that was not run.
+func (s *Server) Close() {
+	_ = s.rtmpListener.Close()
+	if s.httpListener != nil {
+		_ = s.httpListener.Close()
+	}
+}
+
+// Run serves until ctx ends, then stops in order: every client is told NetConnection.Connect.AppShutdown, and those that
+// have not left after the grace period are cut off. It returns nil after that, or why it could not go on serving.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, 3)
+	go func() { failed <- ignore(s.app.Serve(s.rtmpListener), app.ErrServerClosed) }()
+	running := 1
+	if s.http != nil {
+		go func() { failed <- ignore(s.http.Serve(s.httpListener), http.ErrServerClosed) }()
+		running++
+	}
+	demoCtx, stopDemo := context.WithCancel(ctx)
+	defer stopDemo()
+	if s.o.Demo {
+		go func() { failed <- s.publishDemo(demoCtx) }()
+		running++
+	}
+	s.announce()
+	var err error
+	select {
+	case <-ctx.Done():
+		s.o.Log.Info("stopping", "grace", s.config.Shutdown.Grace.String(), "clients", len(s.app.Clients()))
+	case err = <-failed:
+		running--
+	}
+	stopDemo()
+	s.stop()
+	for range running {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
+// stop tells everyone and waits for them, for the grace period at the most.
+func (s *Server) stop() {
+	// What remains after the grace period is cut off, which takes a moment too.
+	grace := time.Duration(s.config.Shutdown.Grace)
+	ctx, cancel := context.WithTimeout(context.Background(), grace-min(grace/10, 500*time.Millisecond))
+	defer cancel()
+	webStopped := make(chan struct{})
+	go func() {
+		defer close(webStopped)
+		if s.http == nil {
+			return
+		}
+		s.stopStreams(errStopping)
+		if err := s.http.Shutdown(ctx); err != nil {
+			_ = s.http.Close()
+		}
+	}()
+	if err := s.app.Shutdown(ctx); err != nil {
+		s.o.Log.Warn("clients were cut off, they did not leave within shutdown.grace", "error", err)
+	}
+	<-webStopped
+}

@@ -2,7 +2,6 @@ package amf
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 	"math"
 )
@@ -236,9 +235,9 @@ func (d *Decoder) elements(n int, read func(*Decoder) (Value, error)) ([]Value, 
 
 // avmplus reads the AMF3 value behind an AMF0 marker 0x11. Peers disagree on
 // whether the tables live on from one such value to the next in the same
-// message. They are shared here until a reference points to nothing: then the
-// value is read again with fresh tables, and from there on they are fresh for
-// each value.
+// message. They do here, until a value cannot be read that way, or refers to
+// something of another type in an earlier one: then it is read again with fresh
+// tables, and if that goes well they are fresh for each value from there on.
 func (d *Decoder) avmplus() (Value, error) {
 	if d.fresh {
 		d.t = tables{}
@@ -247,12 +246,17 @@ func (d *Decoder) avmplus() (Value, error) {
 	if d.t.empty() {
 		return d.value3()
 	}
+	d.t.carried = len(d.t.objects)
 	start, left, props, vals := d.off, d.left, len(d.props), len(d.vals)
 	v, err := d.value3()
-	if !errors.Is(err, ErrReference) {
-		return v, err
+	if err == nil {
+		return v, nil
 	}
 	d.off, d.left, d.props, d.vals = start, left, d.props[:props], d.vals[:vals]
 	d.fresh, d.t = true, tables{}
-	return d.value3()
+	v, again := d.value3()
+	if again != nil {
+		return nil, err
+	}
+	return v, nil
 }

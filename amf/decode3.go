@@ -32,6 +32,7 @@ type tables struct {
 	strings []string
 	objects []Value
 	traits  []*traits
+	carried int // objects of earlier values in the message
 }
 
 // traits is the shape of a class (AMF3 spec §3.12).
@@ -81,7 +82,7 @@ func (d *Decoder) value3() (Value, error) {
 		return nil, err
 	}
 	if u&1 == 0 {
-		return d.reference3(int(u >> 1))
+		return d.reference3(m, int(u>>1))
 	}
 	switch m {
 	case mark3XMLDocument, mark3XML, mark3Date, mark3ByteArray, mark3VectorInt, mark3VectorUint, mark3VectorDouble:
@@ -158,8 +159,8 @@ func (d *Decoder) string3(limit int) (string, error) {
 	return s, nil
 }
 
-func (d *Decoder) reference3(i int) (Value, error) {
-	if i >= len(d.t.objects) {
+func (d *Decoder) reference3(m byte, i int) (Value, error) {
+	if i >= len(d.t.objects) || i < d.t.carried && mark3(d.t.objects[i]) != m {
 		return nil, d.fail(ErrReference)
 	}
 	return d.t.objects[i], nil

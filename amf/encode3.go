@@ -172,9 +172,15 @@ func (e *encoding) bytes3(mark byte, s string) error {
 	return nil
 }
 
-// mark3 returns the marker of a pointer value.
+// mark3 returns the marker of a value that has a place in the object table.
 func mark3(v Value) byte {
 	switch v.(type) {
+	case Date:
+		return mark3Date
+	case XMLDocument:
+		return mark3XMLDocument
+	case XML:
+		return mark3XML
 	case *Array:
 		return mark3Array
 	case *ByteArray:

@@ -21,7 +21,10 @@ func rpc() *Mux {
 			"echo":  func(_ context.Context, args []amf.Value) (amf.Value, error) { return amf.NewArray(args...), nil },
 			"fail":  func(context.Context, []amf.Value) (amf.Value, error) { return nil, errors.New("secret") },
 			"panic": func(context.Context, []amf.Value) (amf.Value, error) { panic("secret") },
-			"sleep": func(context.Context, []amf.Value) (amf.Value, error) { time.Sleep(300 * time.Millisecond); return "late", nil },
+			"sleep": func(context.Context, []amf.Value) (amf.Value, error) {
+				time.Sleep(300 * time.Millisecond)
+				return "late", nil
+			},
 			"words": func(context.Context, []amf.Value) (amf.Value, error) {
 				return nil, status.New(status.CallFailed, "Not on Sundays.").With("day", 7.0)
 			},

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
@@ -212,7 +211,7 @@ type player struct {
 	resynced time.Time
 
 	// Watchdog only.
-	dropped    uint64
+	drops      uint64
 	lastNotice time.Time
 }
 
@@ -278,11 +277,9 @@ func (p *player) check(now time.Time) error {
 		return err
 	}
 	st := p.queue.Stats()
-	if n := st.DroppedAudio + st.DroppedVideo; n > p.dropped && now.Sub(p.lastNotice) >= insufficientBWInterval {
-		lost := n - p.dropped
-		p.dropped, p.lastNotice = n, now
-		p.ns.tell(status.New(status.PlayInsufficientBW, fmt.Sprintf("Data is playing behind the normal speed: %d frames were left out.", lost)).
-			With("details", p.name))
+	if st.Drops > p.drops && now.Sub(p.lastNotice) >= insufficientBWInterval {
+		p.drops, p.lastNotice = st.Drops, now
+		p.ns.tell(status.For(status.PlayInsufficientBW, p.name).With("details", p.name))
 	}
 	return nil
 }

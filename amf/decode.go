@@ -210,7 +210,7 @@ func (d *Decoder) push(base int, key string, v Value) error {
 		return d.fail(ErrKeys)
 	}
 	if d.props == nil {
-		d.props = make([]Prop, 0, 16)
+		d.props = make([]Prop, 0, 24)
 	}
 	d.props = append(d.props, Prop{key, v})
 	return nil

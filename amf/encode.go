@@ -38,7 +38,6 @@ func (e *Encoder) Append(dst []byte, v ...Value) ([]byte, error) {
 	l := e.Limits.or(Limits{Depth: maxDepth, Nodes: walkNodes, Bytes: walkBytes})
 	x := encoding{dst: dst, start: len(dst), max: l.Bytes, left: budget{l.Depth, l.Nodes, l.Bytes},
 		references: e.References, avmplus: e.Avmplus}
-	x.open = x.openings[:0]
 	for i := range v {
 		var err error
 		if e.Version == AMF3 {
@@ -70,9 +69,7 @@ type encoding struct {
 	references bool
 	avmplus    bool
 
-	openings [8]opened
-
-	open  []opened      // the containers being written, outermost first
+	open  stack         // the containers being written
 	seen0 map[Value]int // AMF0 reference index by pointer, if references
 	next0 int           // reference index of the next complex value
 
@@ -84,6 +81,44 @@ type encoding struct {
 type opened struct {
 	v     Value
 	index int
+}
+
+// stack holds the open containers, outermost first. The first few are kept
+// without an allocation.
+type stack struct {
+	n    int
+	few  [8]opened
+	more []opened
+}
+
+func (s *stack) push(v Value, index int) {
+	if s.n < len(s.few) {
+		s.few[s.n] = opened{v, index}
+	} else {
+		s.more = append(s.more, opened{v, index})
+	}
+	s.n++
+}
+
+func (s *stack) pop() {
+	s.n--
+	if s.n >= len(s.few) {
+		s.more = s.more[:s.n-len(s.few)]
+	}
+}
+
+// find returns the reference index of v if it is open, not below base.
+func (s *stack) find(v Value, base int) (int, bool) {
+	for i := s.n - 1; i >= base; i-- {
+		o := &s.few[min(i, len(s.few)-1)]
+		if i >= len(s.few) {
+			o = &s.more[i-len(s.few)]
+		}
+		if o.v == v {
+			return o.index, true
+		}
+	}
+	return 0, false
 }
 
 func (e *encoding) fail(err error) error {
@@ -228,8 +263,8 @@ func (e *encoding) key0(s string) error {
 // enter0 begins the complex value v, a pointer, or ends it with a reference.
 func (e *encoding) enter0(v Value) (done bool, err error) {
 	i, known := e.seen0[v]
-	for n := len(e.open) - 1; n >= 0 && !known; n-- {
-		i, known = e.open[n].index, e.open[n].v == v
+	if !known {
+		i, known = e.open.find(v, 0)
 	}
 	if known && i <= math.MaxUint16 {
 		e.dst = append(e.dst, mark0Reference)
@@ -248,13 +283,13 @@ func (e *encoding) enter0(v Value) (done bool, err error) {
 		}
 		e.seen0[v] = e.next0
 	}
-	e.open = append(e.open, opened{v, e.next0})
+	e.open.push(v, e.next0)
 	e.next0++
 	return false, nil
 }
 
 func (e *encoding) leave0() {
-	e.open = e.open[:len(e.open)-1]
+	e.open.pop()
 	e.left.leave()
 }
 

@@ -36,7 +36,7 @@ const (
 func (e *encoding) top3(v Value) error {
 	e.values++
 	s := &e.e3
-	*s = shared{plain: e.values > 1, base: len(e.open), strings: s.strings[:0], traits: s.traits[:0]}
+	*s = shared{plain: e.values > 1, base: e.open.n, strings: s.strings[:0], traits: s.traits[:0]}
 	return e.value3(v)
 }
 
@@ -207,8 +207,8 @@ func (e *encoding) pointer3(v Value) error {
 	}
 	t := &e.e3
 	i, known := t.seen[v]
-	for n := len(e.open) - 1; n >= t.base && !known; n-- {
-		i, known = e.open[n].index, e.open[n].v == v
+	if !known {
+		i, known = e.open.find(v, t.base)
 	}
 	if known && t.plain {
 		return e.fail(ErrCycle)
@@ -227,10 +227,10 @@ func (e *encoding) pointer3(v Value) error {
 	if err := e.left.enter(); err != nil {
 		return e.fail(err)
 	}
-	e.open = append(e.open, opened{v, t.next})
+	e.open.push(v, t.next)
 	t.next++
 	err := e.body3(v)
-	e.open = e.open[:len(e.open)-1]
+	e.open.pop()
 	e.left.leave()
 	return err
 }

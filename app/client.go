@@ -178,10 +178,17 @@ func (c *Client) send(cmds ...*rtmp.Command) {
 	}
 }
 
-// refused completes and records a refusal of this client.
-func (c *Client) refused(r *Refusal) {
+// complete fills in what the server knows of a refusal. It must come before the refusal is used
+// as the reason of a connection's end, which other goroutines read.
+func (c *Client) complete(r *Refusal) *Refusal {
 	c.ident.Lock()
-	r.Session, r.Peer, r.App, r.FlashVer = c.ID, c.Addr, c.App, c.FlashVer
-	c.ident.Unlock()
-	c.server.refuse(r)
+	defer c.ident.Unlock()
+	r.Time, r.Session, r.Peer, r.App, r.FlashVer = time.Now(), c.ID, c.Addr, c.App, c.FlashVer
+	if r.XStatus == 0 {
+		r.XStatus = xStatus(r.Stage, r.Cause)
+	}
+	return r
 }
+
+// refused completes and records a refusal of this client.
+func (c *Client) refused(r *Refusal) { c.server.refuse(c.complete(r)) }

@@ -247,8 +247,8 @@ func (c *Client) refuseConnect(cmd *rtmp.Command, err error) {
 		m, _ = cmd.Error(status.New(r.Status.Code, r.Status.Description)).Message()
 	}
 	bye, _ := rtmp.CloseCommand().Message()
-	c.conn.Finish(r, append(greeting(), m, bye)...)
-	c.refused(r)
+	c.conn.Finish(c.complete(r), append(greeting(), m, bye)...)
+	c.server.refuse(r)
 }
 
 // Origins returns a policy for Only: the client's pageUrl or swfUrl must be of one of these

@@ -92,13 +92,13 @@ func (c *Client) offend(err error) bool {
 	}
 	if c.accepted() {
 		r.Status = status.New(status.ConnectClosed, text)
-		c.finish(r, r.Status)
+		c.finish(c.complete(r), r.Status)
 	} else {
 		r.Stage = StageConnect
 		r.Status = status.New(status.ConnectFailed, text)
-		c.finishWith(r, (&rtmp.Command{Transaction: 1}).Error(r.Status), rtmp.CloseCommand())
+		c.finishWith(c.complete(r), (&rtmp.Command{Transaction: 1}).Error(r.Status), rtmp.CloseCommand())
 	}
-	c.refused(r)
+	c.server.refuse(r)
 	return true
 }
 

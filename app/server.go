@@ -303,14 +303,8 @@ func (s *Server) Close() error {
 	return s.rtmp.Close()
 }
 
-// refuse records one refusal: log line, counter, observer.
+// refuse records one complete refusal: log line, counter, observer.
 func (s *Server) refuse(r *Refusal) {
-	if r.Time.IsZero() {
-		r.Time = time.Now()
-	}
-	if r.XStatus == 0 {
-		r.XStatus = xStatus(r.Stage, r.Cause)
-	}
 	s.refused.Add(1)
 	peer := ""
 	if r.Peer != nil {
@@ -328,6 +322,7 @@ func (s *Server) turned(remote net.Addr, why error) {
 	if cause, rule, ok := causeOf(why); ok {
 		r.Cause, r.Rule = cause, rule
 	}
+	r.Time, r.XStatus = time.Now(), xStatus(r.Stage, r.Cause)
 	s.refuse(r)
 }
 

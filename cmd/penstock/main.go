@@ -55,7 +55,7 @@ func main() {
 func (p *program) run(args []string) int {
 	code := -1
 	parser, err := kong.New(&commands{}, kong.Name("penstock"), kong.Description(description),
-		kong.Writers(p.stdout, p.stderr), kong.Exit(func(c int) { code = c }), kong.UsageOnError(),
+		kong.Writers(p.stdout, p.stderr), kong.Exit(func(c int) { code = c }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Bind(p))
 	if err != nil {
 		return p.fail(err, exitFailed)

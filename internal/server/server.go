@@ -121,7 +121,8 @@ func (s *Server) Run(ctx context.Context) error {
 		go func() { failed <- ignore(s.http.Serve(s.httpListener), http.ErrServerClosed) }()
 		running++
 	}
-	demoCtx, stopDemo := context.WithCancel(ctx)
+	// The demo goes on until the clients have been told: they shall not take the end of the server for that of a stream.
+	demoCtx, stopDemo := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDemo()
 	if s.o.Demo {
 		go func() { failed <- s.publishDemo(demoCtx) }()
@@ -135,8 +136,8 @@ func (s *Server) Run(ctx context.Context) error {
 	case err = <-failed:
 		running--
 	}
-	stopDemo()
 	s.stop()
+	stopDemo()
 	for range running {
 		err = errors.Join(err, <-failed)
 	}

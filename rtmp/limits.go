@@ -127,24 +127,24 @@ type addressState struct {
 // maxOverPerIP is how many refused connections of one address are told why at the same time.
 const maxOverPerIP = 16
 
-// addressKey is the unit that is counted: an IPv4 address, or an IPv6 /64.
-func addressKey(a net.Addr) (netip.Prefix, bool) {
+// addressKey is an address and the unit in which it is counted: an IPv4 address, or an IPv6 /64.
+func addressKey(a net.Addr) (ip netip.Addr, key netip.Prefix, ok bool) {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {
-		return netip.Prefix{}, false
+		return ip, key, false
 	}
-	ip := t.AddrPort().Addr().Unmap().WithZone("")
+	ip = t.AddrPort().Addr().Unmap().WithZone("")
 	bits := 32
 	if ip.Is6() {
 		bits = 64
 	}
-	p, err := ip.Prefix(bits)
-	return p, err == nil
+	key, err := ip.Prefix(bits)
+	return ip, key, err == nil
 }
 
-func (a *admission) exempted(p netip.Prefix) bool {
+func (a *admission) exempted(ip netip.Addr) bool {
 	for _, e := range a.exempt {
-		if e.Contains(p.Addr()) {
+		if e.Contains(ip) {
 			return true
 		}
 	}
@@ -156,8 +156,8 @@ func (a *admission) exempted(p netip.Prefix) bool {
 func (a *admission) enter(remote net.Addr, l Limits, now time.Time) (release func(), over *LimitError, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key, counted := addressKey(remote)
-	counted = counted && !a.exempted(key)
+	ip, key, counted := addressKey(remote)
+	counted = counted && !a.exempted(ip)
 	var st *addressState
 	if counted {
 		st = a.state(key, l, now)

@@ -3,6 +3,7 @@ package page
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -81,8 +82,10 @@ func (m *Recent) lists() ([]refusal, []connection) {
 func endReason(err error) string {
 	var r *app.Refusal
 	switch {
-	case err == nil, errors.Is(err, app.ErrClosedByPeer):
+	case err == nil, err == app.ErrClosedByPeer: //nolint:errorlint // wrapped, it is a connection that was lost
 		return "left by itself"
+	case errors.Is(err, app.ErrClosedByPeer):
+		return "its connection was lost"
 	case errors.Is(err, app.ErrDisconnected):
 		return "disconnected by the application"
 	case errors.As(err, &r):
@@ -91,7 +94,11 @@ func endReason(err error) string {
 	if s, ok := status.Of(err); ok {
 		return "ended by the server: " + clean(string(s.Code), maxText)
 	}
-	return "the connection broke"
+	text := err.Error()
+	if _, rest, ok := strings.Cut(text, ": "); ok { // "package: reason"
+		text = rest
+	}
+	return "ended: " + clean(text, maxText)
 }
 
 // ring holds the last max values.
@@ -113,7 +120,8 @@ func (r *ring[T]) add(v T) {
 }
 
 func (r *ring[T]) newest() []T {
-	list := slices.Concat(r.vals[r.next:], r.vals[:r.next])
+	list := append(make([]T, 0, len(r.vals)), r.vals[r.next:]...) // never nil: JSON has [] for it
+	list = append(list, r.vals[:r.next]...)
 	slices.Reverse(list)
 	return list
 }

@@ -81,13 +81,17 @@ export class Player {
     this.running = true;
     this.moved = performance.now();
     this.time = -1;
-    this.open(noSound !== '');
+    this.open(info, noSound !== '');
     this.showSound();
   }
 
-  open(silent) {
+  open(info, silent) {
     const source = { type: 'flv', isLive: true, url: flvURL(this.key, byId('transport').value) };
-    if (silent) source.hasAudio = false;
+    // What is promised and does not come would be waited for.
+    if (info && (info.video || info.audio)) {
+      source.hasVideo = Boolean(info.video);
+      source.hasAudio = Boolean(info.audio) && !silent;
+    }
     const engine = mpegts.createPlayer(source, {
       lazyLoad: false, enableStashBuffer: false, autoCleanupSourceBuffer: true,
       autoCleanupMaxBackwardDuration: 30, autoCleanupMinBackwardDuration: 15,

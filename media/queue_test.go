@@ -353,7 +353,7 @@ func TestQueuePauseMute(t *testing.T) {
 	t.Run("held headers end with the publication", func(t *testing.T) {
 		q := NewQueue(QueueLimits{}, nil)
 		q.Pause(true)
-		deliverAll(q, []*Frame{vc(1), ac(1), {Kind: Unpublished}, {Kind: Published}, vc(2)})
+		deliverAll(q, []*Frame{vc(1), meta(1), {Kind: Unpublished}, {Kind: Published}, vc(2)})
 		q.Mute(Audio, true) // another change does not let them through
 		if got := names(q.Take(nil, 0)); got != "unpublished@0 published@0" {
 			t.Errorf("got %s", got)

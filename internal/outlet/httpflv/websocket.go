@@ -1,0 +1,81 @@
+package httpflv
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+)
+
+const (
+	wsReadLimit = 4 << 10 // bytes of one message from a viewer
+	wsMessages  = 100     // messages from a viewer, who has nothing to say
+)
+
+// upgrade reports whether a request asks for a WebSocket (RFC 6455 §4.2.1).
+func upgrade(r *http.Request) bool {
+	return r.Method == http.MethodGet && hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket")
+}
+
+func hasToken(h http.Header, name, token string) bool {
+	for _, line := range h[name] {
+		for field := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(field), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// serveWebSocket writes the stream as binary messages. It ends with close code
+// 1000 when the stream has ended, 1001 when the server stops, 1008 when the
+// viewer was too slow or sent too much (RFC 6455 §7.4.1).
+func (h *Handler) serveWebSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, key string) {
+	// Streams are open to every origin, as over HTTP: Access-Control-Allow-Origin is "*".
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return // answered by Accept
+	}
+	defer c.CloseNow()
+	log := h.o.Log.With("stream", redact(key), "peer", r.RemoteAddr, "over", "websocket")
+	log.Info("viewing")
+
+	// Reading answers pings and sees the end. It must outlive ctx: to cancel
+	// a read breaks the connection before the close frame is sent.
+	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	viewing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		c.SetReadLimit(wsReadLimit)
+		for range wsMessages {
+			if _, _, err := c.Read(reading); err != nil {
+				return
+			}
+		}
+	}()
+	err = h.run(viewing, key, func(b []byte) error {
+		ctx, cancel := context.WithTimeout(reading, h.o.WriteTimeout)
+		defer cancel()
+		return c.Write(ctx, websocket.MessageBinary, b)
+	})
+	switch {
+	case errors.Is(err, errEnded):
+		_ = c.Close(websocket.StatusNormalClosure, err.Error())
+	case errors.Is(err, errSlow):
+		_ = c.Close(websocket.StatusPolicyViolation, err.Error())
+	case errors.Is(err, errClosed) && ctx.Err() != nil:
+		_ = c.Close(websocket.StatusGoingAway, "the server is shutting down")
+	case errors.Is(err, errClosed):
+		_ = c.Close(websocket.StatusPolicyViolation, "unexpected messages")
+	}
+	stop()
+	_ = c.CloseNow()
+	<-done
+	log.Info("viewing ended", "why", err)
+}

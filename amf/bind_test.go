@@ -80,6 +80,25 @@ func TestToValueStruct(t *testing.T) {
 	}
 }
 
+type left struct{ X, Y int }
+
+type right struct{ X, Z int }
+
+func TestNamesThatMeet(t *testing.T) {
+	var both struct {
+		left
+		right
+		Y string
+	}
+	if err := Assign(&both, obj("X", 1.0, "Y", "y", "Z", 3.0)); err != nil || both.left.X != 1 || both.right.X != 0 || both.Y != "y" || both.Z != 3 {
+		t.Errorf("%+v, %v", both, err)
+	}
+	v, err := ToValue(both)
+	if want := obj("X", int32(1), "Z", int32(3), "Y", "y"); err != nil || !Equal(v, want) {
+		t.Errorf("%s, %v; want %s", Format(v), err, Format(want))
+	}
+}
+
 type myString string
 
 type node struct {
@@ -202,7 +221,7 @@ func TestAssignErrors(t *testing.T) {
 		{new(time.Time{}), 1.0, ErrType, ""}, {new(func() {}), true, ErrType, ""}, {new(""), Unsupported, ErrType, ""},
 		{0, 1.0, ErrType, ""}, {(*int)(nil), 1.0, ErrType, ""}, {nil, nil, ErrType, ""},
 		{new(node{}), loop, ErrDepth, ".Next.Next"}, {new(list{}), deep, ErrDepth, "[0][0]"}, {new(list{}), laughs(40), ErrNodes, "[0][0]"},
-		{new([]map[string]any{}), table, ErrNodes, "["}, {new([]byte{}), &ByteArray{make([]byte, 1<<24)}, ErrBytes, ""},
+		{new([]map[string]any{}), table, ErrNodes, "["}, {new([]size{}), table, ErrNodes, "["}, {new([]byte{}), &ByteArray{make([]byte, 1<<24)}, ErrBytes, ""},
 		{new([]float64{}), &VectorInt{Data: make([]int32, 1<<20)}, ErrNodes, ""},
 	}
 	for _, tt := range tests {

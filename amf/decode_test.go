@@ -74,7 +74,7 @@ func TestDecodeErrors(t *testing.T) {
 }
 
 func TestDecoderPosition(t *testing.T) {
-	d := NewDecoder(unhex(t, "05 03 0000 09 04 01"), AMF0)
+	d := NewDecoder(unhex(t, "05 03 0000 09 0a 00000001 04"), AMF0)
 	for _, want := range []int{1, 5} {
 		if _, err := d.Decode(); err != nil || d.Offset() != want || !d.More() {
 			t.Fatalf("offset %d (%v), want %d", d.Offset(), err, want)
@@ -84,7 +84,7 @@ func TestDecoderPosition(t *testing.T) {
 	if !errors.Is(err, ErrMarker) || len(vs) != 0 || d.More() {
 		t.Errorf("%v, %v", vs, err)
 	}
-	if d.Offset() != 5 || !bytes.Equal(d.Rest(), []byte{4, 1}) {
+	if d.Offset() != 5 || !bytes.Equal(d.Rest(), []byte{10, 0, 0, 0, 1, 4}) {
 		t.Errorf("rest %x at %d", d.Rest(), d.Offset())
 	}
 	d = NewDecoder(nil, AMF3)
@@ -146,6 +146,10 @@ func TestLimits(t *testing.T) {
 		{"bytes by nodes", AMF0, Limits{Bytes: 128}, []byte{5, 5}, []byte{5, 5, 5}, ErrBytes},
 		{"bytes of a vector", AMF3, Limits{Bytes: 72}, []byte{0x0F, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0},
 			append([]byte{0x0F, 5, 0}, make([]byte, 16)...), ErrBytes},
+		{"bytes of table entries", AMF3, Limits{Bytes: 2 * (64 + 16 + 1)}, []byte("\x06\x03a\x06\x03b"),
+			[]byte("\x06\x03a\x06\x05bc"), ErrBytes},
+		{"bytes of sealed names", AMF3, Limits{Bytes: 64 + 16 + 16 + 2 + 64}, []byte("\x0a\x13\x01\x05ab\x01"),
+			[]byte("\x0a\x13\x01\x07abc\x01"), ErrBytes},
 		{"string", AMF0, Limits{String: 5}, str(5), str(6), ErrString},
 		{"string of AMF3", AMF3, Limits{LongString: 3}, []byte("\x06\x07abc"), []byte("\x06\x09abcd"), ErrString},
 		{"long name by reference", AMF3, Limits{String: 3}, []byte("\x09\x03\x07abc\x01\x01\x06\x00"),

@@ -64,6 +64,10 @@ func laughs(n int) Value {
 func TestEncodeReferences(t *testing.T) {
 	shared := obj()
 	bytes3 := &ByteArray{[]byte{9}}
+	deep, inner := NewArray(obj(), loop3()), "0a 00000002 03 000009 0a 00000001 07 %04x"
+	for range 10 {
+		deep, inner = NewArray(deep, NewArray()), "0a 00000002 "+inner+" 0a 00000000"
+	}
 	mutual := NewArray()
 	mutual.Dense = vals(NewArray(mutual))
 	viaAMF3 := obj("v", nil)
@@ -79,6 +83,9 @@ func TestEncodeReferences(t *testing.T) {
 		{"index counts all complex values", Encoder{References: true}, vals(NewArray(), ecma(), &Object{Class: "C"}, shared, shared),
 			"0a 00000000 08 00000000 000009 10 0001 43 000009 03 000009 07 0003"},
 		{"cycle", Encoder{}, vals(nil, mutual), "05 0a 00000001 0a 00000001 07 0000"},
+		{"deep cycle", Encoder{}, vals(deep), fmt.Sprintf(inner, 12)},
+		{"AMF3 dates count", Encoder{Version: AMF3, References: true}, vals(NewArray(Date{}, XML("x"), XMLDocument("y"), bytes3, bytes3)),
+			"09 0b 01 08 01 0000000000000000 0b 03 78 07 03 79 0c 03 09 0c 08"},
 		{"cycle of AMF3", Encoder{Version: AMF3}, vals(mutual), "09 03 01 09 03 01 09 00"},
 		{"AMF3 twice", Encoder{Version: AMF3}, vals(NewArray(bytes3, bytes3)), "09 05 01 0c 03 09 0c 03 09"},
 		{"AMF3 twice by reference", Encoder{Version: AMF3, References: true}, vals(NewArray(bytes3, Date{}, bytes3)),

@@ -10,22 +10,22 @@ import (
 type App struct {
 	Publish Publish `yaml:"publish"`
 	Play    Play    `yaml:"play"`
-	// Redirect rejects every client and names the URL to connect to instead. Nothing else of the application matters then.
+	// Redirect rejects every client and names the URL to connect to instead; nothing else of the application matters then.
 	Redirect string `yaml:"redirect"`
 	// Origins are the hosts (example.com, or .example.com for its subdomains too) whose pages may call the application's
-	// methods; others get NetConnection.Call.Prohibited. Without any, everyone may. A client can lie about its page.
+	// methods; others get NetConnection.Call.Prohibited. Without any, everyone may. (A client can lie about its page.)
 	Origins []string `yaml:"origins"`
 }
 
 // Publish is about publishers.
 type Publish struct {
-	// AllowNetworks are those from which streams are taken; others get NetStream.Publish.Denied.
+	// AllowNetworks are the networks from which streams are taken; others get NetStream.Publish.Denied.
 	AllowNetworks Networks `yaml:"allow_networks"`
 }
 
 // Play is about players.
 type Play struct {
-	// AllowNetworks are those to which streams are given; others get NetStream.Play.Failed.
+	// AllowNetworks are the networks to which streams are given; others get NetStream.Play.Failed.
 	AllowNetworks Networks `yaml:"allow_networks"`
 }
 

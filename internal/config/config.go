@@ -17,14 +17,14 @@ import (
 type Config struct {
 	RTMP     RTMP     `yaml:"rtmp"`
 	HTTP     HTTP     `yaml:"http"`
-	Data     string   `yaml:"data"` // folder for what outlives the process. Made when something needs it; nothing does yet.
+	Data     string   `yaml:"data"` // folder for what outlives the process; made when something needs it, which nothing does yet
 	Log      Log      `yaml:"log"`
 	Identity Identity `yaml:"identity"`
 	// OnBWDone sends the onBWDone that follows a successful connect; some old players wait for it.
 	OnBWDone bool     `yaml:"on_bw_done"`
 	Shutdown Shutdown `yaml:"shutdown"`
-	// ExemptNetworks are not counted by limits.connections_per_ip and limits.connect_rate_per_ip. Put the address of a proxy
-	// or of a gateway behind which everyone is here.
+	// ExemptNetworks are networks not counted by limits.connections_per_ip and limits.connect_rate_per_ip: put here the
+	// address of a proxy or gateway from which everyone seems to come.
 	ExemptNetworks Networks `yaml:"exempt_networks"`
 	// Apps are the applications by name; clients of any other are rejected. Naming one replaces the default, which is the
 	// single application `live`.
@@ -48,7 +48,7 @@ type TLS struct {
 type HTTP struct {
 	Listen string `yaml:"listen"` // address and port, or "off"
 	// Public shows visitors from everywhere what is live, who is connected and who was refused, with names and addresses
-	// shortened. Without it only loopback and private networks see that.
+	// shortened; without it only loopback and private networks see that.
 	Public bool `yaml:"public"`
 	// Hosts are host names by which visitors on loopback and private networks open the page, beside those that always work:
 	// addresses, names without a dot, and names under localhost, local, lan, home.arpa and internal.
@@ -101,11 +101,16 @@ func (c *Config) Applications() map[string]App {
 
 // FieldError is a value that makes no sense, or a key that does not exist.
 type FieldError struct {
-	Path   string // "limits.connections"
+	Path   string // "limits.connections"; "" is the whole file
 	Reason string
 }
 
-func (e *FieldError) Error() string { return e.Path + ": " + e.Reason }
+func (e *FieldError) Error() string {
+	if e.Path == "" {
+		return e.Reason
+	}
+	return e.Path + ": " + e.Reason
+}
 
 func fieldErrorf(path, format string, args ...any) error {
 	return &FieldError{Path: path, Reason: fmt.Sprintf(format, args...)}

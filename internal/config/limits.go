@@ -14,31 +14,31 @@ import (
 // Limits bounds what clients can make the server spend. A client that goes over one is told, and the log names the limit as
 // it is called here. All must be above 0 where nothing else is said.
 type Limits struct {
-	Connections      int     `yaml:"connections"`         // open at once
-	ConnectionsPerIP int     `yaml:"connections_per_ip"`  // open at once from one IPv4 address or IPv6 /64
+	Connections      int     `yaml:"connections"`         // connections open at once
+	ConnectionsPerIP int     `yaml:"connections_per_ip"`  // connections open at once from one IPv4 address or IPv6 /64
 	ConnectRatePerIP float64 `yaml:"connect_rate_per_ip"` // new connections a second from one address; twice as many at once
 	PendingTLS       int     `yaml:"pending_tls"`         // unfinished TLS handshakes
 
-	HandshakeTimeout  Duration `yaml:"handshake_timeout"`      // for the whole RTMP handshake
-	TLSTimeout        Duration `yaml:"tls_timeout"`            // for the TLS handshake
-	ConnectTimeout    Duration `yaml:"connect_timeout"`        // from the handshake to the first command
-	ActivityTimeout   Duration `yaml:"activity_timeout"`       // connected without publishing, playing or calling
-	RefusedTimeout    Duration `yaml:"refused_timeout"`        // to leave after a refused publish or play
-	FirstMediaTimeout Duration `yaml:"first_media_timeout"`    // from publish to the first message
-	PublisherIdle     Duration `yaml:"publisher_idle_timeout"` // a publisher that sends no byte
-	PublishTimeout    Duration `yaml:"publish_timeout"`        // a name's publisher to show that it lives when another wants the name
-	PingInterval      Duration `yaml:"ping_interval"`          // of silence before a client is pinged
-	PingTimeout       Duration `yaml:"ping_timeout"`           // without any byte after a ping
-	WriteTimeout      Duration `yaml:"write_timeout"`          // a client that takes no byte of what waits for it
-	CloseLinger       Duration `yaml:"close_linger"`           // for the client to end its side of a connection that we ended
-	HandlerTimeout    Duration `yaml:"handler_timeout"`        // for the application to decide or answer
-	CallTimeout       Duration `yaml:"call_timeout"`           // for a client to answer the server's call
+	HandshakeTimeout  Duration `yaml:"handshake_timeout"`      // time for the whole RTMP handshake
+	TLSTimeout        Duration `yaml:"tls_timeout"`            // time for the TLS handshake
+	ConnectTimeout    Duration `yaml:"connect_timeout"`        // time from the handshake to the first command
+	ActivityTimeout   Duration `yaml:"activity_timeout"`       // time that a client may be connected without publishing, playing or calling
+	RefusedTimeout    Duration `yaml:"refused_timeout"`        // time to leave after a refused publish or play
+	FirstMediaTimeout Duration `yaml:"first_media_timeout"`    // time from publish to the first message
+	PublisherIdle     Duration `yaml:"publisher_idle_timeout"` // time that a publisher may send no byte
+	PublishTimeout    Duration `yaml:"publish_timeout"`        // time for a publisher to show that it lives when another wants its name
+	PingInterval      Duration `yaml:"ping_interval"`          // silence before a client is pinged
+	PingTimeout       Duration `yaml:"ping_timeout"`           // silence after a ping that ends the connection
+	WriteTimeout      Duration `yaml:"write_timeout"`          // time that a client may take no byte of what waits for it
+	CloseLinger       Duration `yaml:"close_linger"`           // time for a client to end its side of a connection that the server ended
+	HandlerTimeout    Duration `yaml:"handler_timeout"`        // time for an application to decide or answer
+	CallTimeout       Duration `yaml:"call_timeout"`           // time for a client to answer the server's call
 
-	MessageStreams   int  `yaml:"message_streams"`    // of one connection
-	PlayersPerStream int  `yaml:"players_per_stream"` // 0 is no limit
-	QueuedCommands   int  `yaml:"queued_commands"`    // of one connection that wait to be executed
-	PendingCalls     int  `yaml:"pending_calls"`      // of the server to one client that wait for its answer
-	PropertyBytes    Size `yaml:"property_bytes"`     // tcUrl, swfUrl, pageUrl and flashVer of connect, each
+	MessageStreams   int  `yaml:"message_streams"`    // streams of one connection (createStream)
+	PlayersPerStream int  `yaml:"players_per_stream"` // players of one stream; 0 is no limit
+	QueuedCommands   int  `yaml:"queued_commands"`    // commands of one connection that wait to be executed
+	PendingCalls     int  `yaml:"pending_calls"`      // calls to one client that wait for its answer
+	PropertyBytes    Size `yaml:"property_bytes"`     // length of tcUrl, swfUrl, pageUrl and flashVer, each
 
 	MediaRate       float64 `yaml:"media_rate"`       // audio, video and data messages a second from one connection
 	CommandRate     float64 `yaml:"command_rate"`     // commands a second; twice as many at once
@@ -46,47 +46,47 @@ type Limits struct {
 	ControlRate     float64 `yaml:"control_rate"`     // other control messages a second
 	UnknownMessages int     `yaml:"unknown_messages"` // messages a minute that make no sense
 
-	MessageBytes      Size `yaml:"message_bytes"`        // audio or video message, at most 16777215
-	CommandBytes      Size `yaml:"command_bytes"`        // command or data message; 16KiB until connect is accepted
-	ControlBytes      Size `yaml:"control_bytes"`        // control message
-	SharedObjectBytes Size `yaml:"shared_object_bytes"`  // shared object message
-	AggregateBytes    Size `yaml:"aggregate_bytes"`      // aggregate message
+	MessageBytes      Size `yaml:"message_bytes"`        // length of an audio or video message, at most 16777215
+	CommandBytes      Size `yaml:"command_bytes"`        // length of a command or data message; 16KiB until connect is accepted
+	ControlBytes      Size `yaml:"control_bytes"`        // length of a control message
+	SharedObjectBytes Size `yaml:"shared_object_bytes"`  // length of a shared object message
+	AggregateBytes    Size `yaml:"aggregate_bytes"`      // length of an aggregate message
 	AggregateMessages int  `yaml:"aggregate_messages"`   // messages in an aggregate
 	ChunkStreams      int  `yaml:"chunk_streams"`        // chunk stream ids that a connection uses
-	PartialMessages   int  `yaml:"partial_messages"`     // of one connection, incomplete at the same time
-	ReassemblyBytes   Size `yaml:"reassembly_bytes"`     // of one connection's incomplete messages
-	SetChunkSizeCount int  `yaml:"set_chunk_size_count"` // changes of the chunk size
+	PartialMessages   int  `yaml:"partial_messages"`     // messages of one connection that are incomplete at the same time
+	ReassemblyBytes   Size `yaml:"reassembly_bytes"`     // bytes of one connection's incomplete messages
+	SetChunkSizeCount int  `yaml:"set_chunk_size_count"` // changes of the chunk size by a client
 	ChunkSizeMin      int  `yaml:"chunk_size_min"`       // smallest chunk size that a client may announce, bytes
 
 	AMFDepth           int  `yaml:"amf_depth"`             // nesting of one message's values, at most 128
 	AMFNodes           int  `yaml:"amf_nodes"`             // values in one message
-	AMFBytes           Size `yaml:"amf_bytes"`             // strings and binary data of one message, and 64 for each value
-	AMFStringBytes     Size `yaml:"amf_string_bytes"`      // one key, class name or AMF0 string
-	AMFLongStringBytes Size `yaml:"amf_long_string_bytes"` // one AMF0 long string, AMF3 string, XML or byte array
+	AMFBytes           Size `yaml:"amf_bytes"`             // strings and binary data of one message, and 64 bytes for each value
+	AMFStringBytes     Size `yaml:"amf_string_bytes"`      // length of one key, class name or AMF0 string
+	AMFLongStringBytes Size `yaml:"amf_long_string_bytes"` // length of one AMF0 long string, AMF3 string, XML or byte array
 	AMFKeys            int  `yaml:"amf_keys"`              // members of one object
 	AMFSealed          int  `yaml:"amf_sealed"`            // sealed members of one AMF3 class
 
 	ControlQueueBytes    Size        `yaml:"control_queue_bytes"`    // commands and control messages that wait for one client
-	ControlQueueMessages int         `yaml:"control_queue_messages"` // likewise, their number
+	ControlQueueMessages int         `yaml:"control_queue_messages"` // their number
 	PlayerQueue          PlayerQueue `yaml:"player_queue"`
 	ResyncInterval       Duration    `yaml:"resync_interval"` // least time between replays of the headers to one player
 
-	GOPBytes       Size     `yaml:"gop_bytes"`        // frames since the last key frame that one stream keeps for newcomers; 0 keeps none
-	GOPDuration    Duration `yaml:"gop_duration"`     // likewise, by time
-	TotalGOPBytes  Size     `yaml:"total_gop_bytes"`  // what all streams keep together
-	ConfigBytes    Size     `yaml:"config_bytes"`     // one sequence header
-	MetadataBytes  Size     `yaml:"metadata_bytes"`   // onMetaData
-	ColorInfoBytes Size     `yaml:"color_info_bytes"` // colour information
-	Tracks         int      `yaml:"tracks"`           // audio tracks of a stream, and video tracks
+	GOPBytes       Size     `yaml:"gop_bytes"`        // frames since the last key frame that a stream keeps for newcomers; 0 keeps none
+	GOPDuration    Duration `yaml:"gop_duration"`     // their time
+	TotalGOPBytes  Size     `yaml:"total_gop_bytes"`  // frames that all streams keep together
+	ConfigBytes    Size     `yaml:"config_bytes"`     // length of one sequence header
+	MetadataBytes  Size     `yaml:"metadata_bytes"`   // length of onMetaData
+	ColorInfoBytes Size     `yaml:"color_info_bytes"` // length of the colour information
+	Tracks         int      `yaml:"tracks"`           // audio tracks of one stream; likewise video tracks
 }
 
 // PlayerQueue is what waits for one player. Beyond the soft bounds video is dropped up to a key frame; beyond the hard ones
 // the connection ends with NetStream.Play.InsufficientBW. 0 is no bound.
 type PlayerQueue struct {
-	SoftBytes Size     `yaml:"soft_bytes"`
-	SoftDelay Duration `yaml:"soft_delay"` // stream time
-	HardBytes Size     `yaml:"hard_bytes"`
-	HardDelay Duration `yaml:"hard_delay"` // stream time
+	SoftBytes Size     `yaml:"soft_bytes"` // payload, and 256 bytes for each frame
+	SoftDelay Duration `yaml:"soft_delay"` // stream time from the oldest to the newest frame
+	HardBytes Size     `yaml:"hard_bytes"` // payload, and 256 bytes for each frame
+	HardDelay Duration `yaml:"hard_delay"` // stream time since the player last took something
 }
 
 // DefaultLimits are the limits without a file, as the packages define them where they say so themselves.

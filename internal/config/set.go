@@ -98,7 +98,7 @@ func keys(t reflect.Type) []string {
 
 // unknownKey names the nearest key that the section has, or the section that has that key.
 func unknownKey(t reflect.Type, key, at string) error {
-	best, distance := "", len(key)/2+1
+	best, distance := "", max(len(key)/2+1, 3)
 	for _, k := range keys(t) {
 		if d := editDistance(key, k); d < distance {
 			best, distance = join(parentOf(at), k), d

@@ -93,12 +93,27 @@ func TestReadBuffer(t *testing.T) {
 		t.Errorf("buffer of %d bytes after one small message (%v), want %d", len(r.in.buf), err, firstBuffer)
 	}
 	for size, want := range map[int]int{0: 64, 64: 64, 5000: 5000, 32 << 10: 32 << 10} {
-		r := NewReaderSize(bytes.NewReader(many(1000, func(int) []byte { return full(4, TypeAudio, 300) })), Limits{}, size)
+		wire := many(1000, func(int) []byte { return full(4, TypeAudio, 300) })
+		src := &counted{r: bytes.NewReader(wire)}
+		r := NewReaderSize(src, Limits{}, size)
 		got, err := readAll(r)
+		if most := len(wire)/want*3/2 + 10; src.reads > most {
+			t.Errorf("size %d: %d reads for %d bytes, want at most %d", size, src.reads, len(wire), most)
+		}
 		if err != nil || len(got) != 1000 || len(r.in.buf) != want {
 			t.Errorf("size %d: %d messages, buffer of %d bytes, want %d; %v", size, len(got), len(r.in.buf), want, err)
 		}
 	}
+}
+
+type counted struct {
+	r     io.Reader
+	reads int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	c.reads++
+	return c.r.Read(p)
 }
 
 // What has been read ahead counts as buffered, not as parsed.
@@ -141,12 +156,16 @@ func TestAllocs(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			buf := &r.in.buf[0]
 			if n := testing.AllocsPerRun(200, func() {
 				if err := r.ReadMessage(&m); err != nil {
 					t.Fatal(err)
 				}
 			}); n > 1 {
 				t.Errorf("%v allocations per message, want 1", n)
+			}
+			if buf != &r.in.buf[0] {
+				t.Error("the read buffer was replaced")
 			}
 		})
 	}
@@ -174,7 +193,11 @@ func (e *endless) Read(p []byte) (int, error) {
 		e.lead = e.lead[n:]
 		return n, nil
 	}
-	n := copy(p, e.data[e.at:])
-	e.at = (e.at + n) % len(e.data)
+	n := 0
+	for n < len(p) {
+		k := copy(p[n:], e.data[e.at:])
+		e.at = (e.at + k) % len(e.data)
+		n += k
+	}
 	return n, nil
 }

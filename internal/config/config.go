@@ -46,7 +46,9 @@ type TLS struct {
 
 // HTTP is where the page and HTTP-FLV, for players in browsers, are served.
 type HTTP struct {
-	Listen string `yaml:"listen"` // address and port, or "off"
+	Listen string   `yaml:"listen"` // address and port, or "off"
+	Wait   Duration `yaml:"wait"`   // how long a player over HTTP waits for a publisher; 0 not at all
+	Linger Duration `yaml:"linger"` // how long it waits for the next one when the publisher has left; 0 not at all
 	// Public shows visitors from everywhere what is live, who is connected and who was refused, with names and addresses
 	// shortened; without it only loopback and private networks see that.
 	Public bool `yaml:"public"`
@@ -80,7 +82,7 @@ type Shutdown struct {
 func Default() *Config {
 	return &Config{
 		RTMP:           RTMP{Listen: ":1935"},
-		HTTP:           HTTP{Listen: ":8080"},
+		HTTP:           HTTP{Listen: ":8080", Wait: Duration(10 * time.Second), Linger: Duration(10 * time.Second)},
 		Data:           "./data",
 		Log:            Log{Level: "info", Format: "text"},
 		Identity:       Identity{FMSVersion: "FMS/5,0,15,5004", Capabilities: 255, Version: "5,0,15,5004"},

@@ -78,6 +78,9 @@ type Limits struct {
 	MetadataBytes  Size     `yaml:"metadata_bytes"`   // length of onMetaData
 	ColorInfoBytes Size     `yaml:"color_info_bytes"` // length of the colour information
 	Tracks         int      `yaml:"tracks"`           // audio tracks of one stream; likewise video tracks
+
+	HTTPConnections int `yaml:"http_connections"` // HTTP connections open at once, players included
+	HTTPViewers     int `yaml:"http_viewers"`     // players over HTTP and WebSocket at once, those that wait for a publisher included
 }
 
 // PlayerQueue is what waits for one player. Beyond the soft bounds video is dropped up to a key frame; beyond the hard ones
@@ -96,6 +99,7 @@ func DefaultLimits() Limits {
 		SoftBytes: 4 << 20, SoftDelay: Duration(3 * time.Second), HardBytes: 32 << 20, HardDelay: Duration(10 * time.Second),
 	}
 	l.GOPBytes, l.GOPDuration, l.TotalGOPBytes = 16<<20, Duration(10*time.Second), 1<<30
+	l.HTTPConnections, l.HTTPViewers = 2000, 1000
 	l.ConfigBytes, l.MetadataBytes, l.ColorInfoBytes, l.Tracks = 64<<10, 64<<10, 16<<10, 16
 	return l
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net"
 	"strings"
 
 	"penstock/amf"
@@ -36,18 +37,21 @@ func liveApp(name string, a config.App, registry *media.Registry) app.Handler {
 		return closedTo(option, status.Newf(status.PublishDenied, "Publishing to %s is open to %s only; the operator can open it with %s.",
 			name, whom(a.Publish.AllowNetworks), option))
 	}
-	play := func(_ context.Context, r *app.PlayRequest) error {
-		if a.Play.AllowNetworks.Contains(r.Client.Addr) {
-			return nil
-		}
-		option := "apps." + name + ".play.allow_networks"
-		return closedTo(option, status.Newf(status.PlayFailed, "Playing from %s is open to %s only; the operator can open it with %s.",
-			name, whom(a.Play.AllowNetworks), option))
-	}
+	play := func(_ context.Context, r *app.PlayRequest) error { return mayPlay(name, a, r.Client.Addr) }
 	return app.HandlerFunc(func(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
 		o := app.LiveOptions{Publish: publish, Play: play, Methods: methodsFor(c, a, registry)}
 		return app.Live(o).Connect(ctx, c, args)
 	})
+}
+
+// mayPlay is the rule for players, whichever way they come.
+func mayPlay(name string, a config.App, from net.Addr) error {
+	if a.Play.AllowNetworks.Contains(from) {
+		return nil
+	}
+	option := "apps." + name + ".play.allow_networks"
+	return closedTo(option, status.Newf(status.PlayFailed, "Playing from %s is open to %s only; the operator can open it with %s.",
+		name, whom(a.Play.AllowNetworks), option))
 }
 
 // closedTo is a refusal by a list of networks.

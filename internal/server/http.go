@@ -1,14 +1,19 @@
 package server
 
 import (
-	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"penstock/internal/config"
+	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
+	"penstock/media"
 )
 
 // newHTTPServer serves the page, and streams under /APP/NAME.flv.
@@ -20,26 +25,93 @@ func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
 		Public:   s.config.HTTP.Public, Hosts: s.config.HTTP.Hosts,
 		PublicOption: "http.public", HostsOption: "http.hosts",
 	})
-	flv := s.flvHandler()
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody { // nothing here wants one: it may not hold the connection
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second))
 		}
 		if strings.HasSuffix(r.URL.Path, ".flv") {
-			flv.ServeHTTP(w, r)
+			s.viewers.ServeHTTP(w, r)
 			return
 		}
 		web.ServeHTTP(w, r)
 	})
-	base, stop := context.WithCancelCause(context.Background())
-	s.stopStreams = stop
 	return &http.Server{
-		Handler:     root,
-		BaseContext: func(net.Listener) context.Context { return base },
-		ErrorLog:    slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		Handler:  root,
+		ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		// Answers have no time limit, for streams have no end; neither have requests, for Go's ends answers too.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 }
 
-func (s *Server) flvHandler() http.Handler { return http.NotFoundHandler() }
+// newViewers serves streams to players over HTTP and WebSocket, under the rules of the applications.
+func newViewers(c *config.Config, registry *media.Registry, log *slog.Logger) *httpflv.Handler {
+	apps := c.Applications()
+	return httpflv.New(registry, httpflv.Options{
+		Wait: orNever(c.HTTP.Wait), Linger: orNever(c.HTTP.Linger), WriteTimeout: time.Duration(c.Limits.WriteTimeout),
+		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
+		HideNames: true, // who may play a stream need not know the others
+		Allow: func(r *http.Request, key string) error {
+			name, _, _ := strings.Cut(key, "/")
+			a, ok := apps[name]
+			switch {
+			case !ok:
+				return fmt.Errorf("the application %q is not defined", name)
+			case a.Redirect != "":
+				return fmt.Errorf("the application %s has moved to %s", name, a.Redirect)
+			}
+			return mayPlay(name, a, remote(r.RemoteAddr))
+		},
+	})
+}
+
+// orNever turns the 0 of the configuration into what package httpflv means by not at all.
+func orNever(d config.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return time.Duration(d)
+}
+
+// remote is a request's RemoteAddr as an address.
+type remote string
+
+func (remote) Network() string  { return "tcp" }
+func (r remote) String() string { return string(r) }
+
+// limitedListener answers connections beyond max with one line and closes them.
+type limitedListener struct {
+	net.Listener
+	max  int64
+	open atomic.Int64
+}
+
+// Accept implements net.Listener.
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= l.max {
+			return &countedConn{Conn: c, listener: l}, nil
+		}
+		l.open.Add(-1)
+		const why = "The server's limit http_connections is reached.\n"
+		_ = c.SetDeadline(time.Now().Add(time.Second))
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\n"+
+			"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(why), why)
+		_ = c.Close()
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	listener *limitedListener
+	once     sync.Once
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	c.once.Do(func() { c.listener.open.Add(-1) })
+	return c.Conn.Close()
+}

@@ -15,6 +15,7 @@ import (
 
 	"penstock/app"
 	"penstock/internal/config"
+	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
 	"penstock/media"
 )
@@ -36,11 +37,8 @@ type Server struct {
 
 	rtmpListener net.Listener
 	httpListener net.Listener // nil when HTTP is off
-	stopStreams  context.CancelCauseFunc
+	viewers      *httpflv.Handler
 }
-
-// errStopping ends what is sent over HTTP when the server stops.
-var errStopping = errors.New("server: stopping")
 
 // New opens the ports and makes everything that Run runs. Its errors are one line that says what to do. A server that is not
 // run must be closed.
@@ -70,6 +68,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 			return nil, err
 		}
 		s.app.PageURL = "http://" + display(s.httpListener.Addr()) + "/"
+		s.httpListener = &limitedListener{Listener: s.httpListener, max: int64(c.Limits.HTTPConnections)}
+		s.viewers = newViewers(c, s.app.Registry, o.Log)
 		s.http = s.newHTTPServer(recent)
 	}
 	return s, nil
@@ -160,16 +160,31 @@ func (s *Server) stop() {
 	webStopped := make(chan struct{})
 	go func() {
 		defer close(webStopped)
-		if s.http == nil {
-			return
-		}
-		s.stopStreams(errStopping)
-		if err := s.http.Shutdown(ctx); err != nil {
-			_ = s.http.Close()
-		}
+		s.stopHTTP(ctx)
 	}()
 	if err := s.app.Shutdown(ctx); err != nil {
 		s.o.Log.Warn("clients were cut off, they did not leave within shutdown.grace", "error", err)
 	}
 	<-webStopped
+}
+
+// stopHTTP ends the players, lets answers that are under way finish, and cuts off what is left when ctx ends.
+func (s *Server) stopHTTP(ctx context.Context) {
+	if s.http == nil {
+		return
+	}
+	viewersGone := make(chan struct{})
+	go func() {
+		defer close(viewersGone)
+		s.viewers.Close()
+	}()
+	err := s.http.Shutdown(ctx)
+	select {
+	case <-viewersGone: // WebSockets are not the http.Server's any more
+		if err == nil {
+			return
+		}
+	case <-ctx.Done():
+	}
+	_ = s.http.Close()
 }

@@ -49,8 +49,9 @@ func (a access) judge(r *http.Request) (v view, why string) {
 	from, local := visitor(r)
 	switch host := hostName(r.Host); {
 	case !local:
-		why = fmt.Sprintf("This list is for the operator of the server: it answers visitors from the same machine and from "+
-			"private networks, and you came from %s. The option %s opens it to everybody, with the names of streams hidden.",
+		why = fmt.Sprintf("What is live, who is connected and who was refused is for the operator of the server: it is shown to "+
+			"visitors from the same machine and from private networks, and you came from %s. The option %s shows it to everybody, "+
+			"with the names of streams hidden.",
 			from, a.publicOption)
 	case !a.knows(host):
 		why = fmt.Sprintf("The page was opened under the name %s, which this server does not know as its own. Open it by IP "+

@@ -82,7 +82,7 @@ func (m *Recent) lists() ([]refusal, []connection) {
 func endReason(err error) string {
 	var r *app.Refusal
 	switch {
-	case err == nil, err == app.ErrClosedByPeer: //nolint:errorlint // wrapped, it is a connection that was lost
+	case err == nil, err == app.ErrClosedByPeer: // wrapped, it is a connection that was lost
 		return "left by itself"
 	case errors.Is(err, app.ErrClosedByPeer):
 		return "its connection was lost"

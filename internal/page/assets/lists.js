@@ -67,7 +67,7 @@ export function refusals(s) {
 }
 
 function makeRefusal(r) {
-  const who = [r.software, r.peer ? `at ${r.peer}` : ''].filter(Boolean).join(' ') || 'Somebody';
+  const who = (r.software || 'somebody') + (r.peer ? ` at ${r.peer}` : '');
   const told = el('p', { class: 'told' }, 'It was told: ');
   if (r.code) told.append(el('code', {}, r.code), r.description ? ` “${r.description}”` : '');
   else told.replaceChildren('It could not be told anything: the connection was only closed.');

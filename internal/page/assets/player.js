@@ -11,7 +11,7 @@ const audioTypes = { AAC: 'mp4a.40.2', MP3: 'mp3', Opus: 'opus', FLAC: 'flac' };
 const maxBehind = 4; // s behind the newest picture before the player jumps
 const stalled = 10; // s without progress before it starts again
 
-// playable tells whether the page can play a codec: '' when it can, else the reason.
+// problem tells why the page cannot play a codec: '' when it can.
 function problem(codec, types, kind) {
   if (!codec) return '';
   if (!types[codec]) return `Browsers cannot play ${codec} from a live stream like this`;
@@ -28,6 +28,7 @@ export class Player {
     this.video.addEventListener('volumechange', () => this.showSound());
     this.video.addEventListener('playing', () => this.say(''));
     setInterval(() => this.watch(), 1000);
+    this.stop();
   }
 
   say(message) {
@@ -38,6 +39,7 @@ export class Player {
   idle(message) { this.say(message || 'Nothing is live. The picture appears here by itself when somebody sends one.'); }
 
   showSound() {
+    this.video.controls = Boolean(this.running);
     show(this.sound, this.running && !this.noSound);
     text(this.sound, this.video.muted ? 'Turn sound on' : 'Turn sound off');
   }
@@ -46,7 +48,6 @@ export class Player {
   play(key, info) {
     this.key = key;
     this.failures = 0;
-    this.heard = undefined; // has to be: facts decides anew
     text(byId('now-name'), key);
     text(byId('now-facts'), '');
     this.start(info);
@@ -62,7 +63,7 @@ export class Player {
     this.showSound();
   }
 
-  start(info) {
+  start(info, waiting) {
     this.stop();
     this.info = info;
     if (!window.mpegts || !mpegts.isSupported()) {
@@ -77,7 +78,7 @@ export class Player {
       this.say(`${noPicture}. It plays in the programs under “Watch elsewhere”, ffplay for example.`);
       return;
     }
-    this.say('Connecting…');
+    if (!waiting) this.say('Connecting…');
     this.running = true;
     this.moved = performance.now();
     this.time = -1;
@@ -99,7 +100,8 @@ export class Player {
     });
     this.engine = engine;
     const mine = (f) => (...args) => { if (this.engine === engine) f(...args); };
-    engine.on(mpegts.Events.ERROR, mine((type, detail, more) => this.failed(type, detail, more)));
+    // Later, because mpegts.js goes on with what failed after it has told of the error.
+    engine.on(mpegts.Events.ERROR, (...args) => setTimeout(mine(() => this.failed(...args))));
     engine.on(mpegts.Events.LOADING_COMPLETE, mine(() => this.again('The stream has ended. It goes on here when it is sent again.')));
     engine.attachMediaElement(this.video);
     engine.load();
@@ -126,7 +128,7 @@ export class Player {
   again(message) {
     this.stop();
     this.say(message);
-    this.timer = setTimeout(() => this.start(this.info), Math.min(500 * 2 ** this.failures++, 5000));
+    this.timer = setTimeout(() => this.start(this.info, true), Math.min(500 * 2 ** this.failures++, 5000));
   }
 
   note(message) {
@@ -138,15 +140,11 @@ export class Player {
   facts(info, redacted) {
     const live = info && info.live;
     text(byId('now-facts'), live ? facts(info) : '');
-    const codecs = live ? `${info.since}/${info.video}/${info.audio}` : '';
-    if (redacted || codecs === this.codecs) return;
-    const known = this.codecs !== undefined;
-    this.codecs = codecs;
-    if (!live) return;
-    const differs = !this.info || this.info.video !== info.video || this.info.audio !== info.audio || this.info.since !== info.since;
+    if (redacted || !live) return;
+    const old = this.info;
     this.info = info;
     // A new publisher, or codecs that only now are known.
-    if (known && differs) {
+    if (!old || ['since', 'video', 'audio'].some((x) => old[x] !== info[x])) {
       this.failures = 0;
       this.start(info);
     }

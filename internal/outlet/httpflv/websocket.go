@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -43,9 +44,9 @@ func (h *Handler) serveWebSocket(ctx context.Context, w http.ResponseWriter, r *
 	log := h.o.Log.With("stream", redact(key), "peer", r.RemoteAddr, "over", "websocket")
 	log.Info("viewing")
 
-	// Reading answers pings and sees the end. It must outlive ctx: to cancel
-	// a read breaks the connection before the close frame is sent.
-	reading, stop := context.WithCancel(context.WithoutCancel(ctx))
+	// Reading answers pings and sees the end. Its context must outlive ctx: to
+	// cancel a read or write breaks the connection before the close frame is sent.
+	conn, stop := context.WithCancel(context.WithoutCancel(ctx))
 	viewing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
@@ -54,15 +55,18 @@ func (h *Handler) serveWebSocket(ctx context.Context, w http.ResponseWriter, r *
 		defer cancel()
 		c.SetReadLimit(wsReadLimit)
 		for range wsMessages {
-			if _, _, err := c.Read(reading); err != nil {
+			if _, _, err := c.Read(conn); err != nil {
 				return
 			}
 		}
 	}()
+	// One timer for all writes: a context with a deadline for each would allocate.
+	overdue := time.AfterFunc(h.o.WriteTimeout, stop)
+	overdue.Stop()
 	err = h.run(viewing, key, func(b []byte) error {
-		ctx, cancel := context.WithTimeout(reading, h.o.WriteTimeout)
-		defer cancel()
-		return c.Write(ctx, websocket.MessageBinary, b)
+		overdue.Reset(h.o.WriteTimeout)
+		defer overdue.Stop()
+		return c.Write(conn, websocket.MessageBinary, b)
 	})
 	switch {
 	case errors.Is(err, errEnded):

@@ -3,6 +3,7 @@ package amf
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"testing"
 )
 
@@ -28,10 +29,14 @@ func fuzz(f *testing.F, ver Version) {
 		e := Encoder{Version: ver, References: true}
 		out, err := e.Append(nil, vs...)
 		if err != nil {
-			// Only what AMF3 tables shared between values made of several
-			// may not be written.
-			t.Logf("%s: %v", Format(v), err)
-			return
+			// Later AMF3 values are written without references: a graph there
+			// grows, or cannot be written at all.
+			for _, ok := range []error{ErrCycle, ErrNodes, ErrBytes, ErrDepth} {
+				if errors.Is(err, ok) {
+					return
+				}
+			}
+			t.Fatalf("%s: %v", Format(v), err)
 		}
 		wide := Limits{Depth: 128, Nodes: 1e6, Bytes: 1 << 24, Keys: 1e6, LongString: 1 << 24}
 		again, err := NewDecoderLimits(out, ver, wide).DecodeAll()

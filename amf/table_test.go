@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,7 @@ type row struct {
 	version Version
 	hex     string  // spaces are for the reader
 	want    []Value // one message
-	out     string  // what want encodes to, if not hex
+	out     string  // what want encodes to, if not hex; "-" for another encoding of the same
 	text    string  // Format of the values, if not ""
 }
 
@@ -56,7 +57,7 @@ func loop3() *Array {
 	return a
 }
 
-func rows() []row { return append(append(rows0(), messages()...), rows3()...) }
+func rows() []row { return slices.Concat(rows0(), messages(), clients(), rows3()) }
 
 func rows0() []row {
 	long := strings.Repeat("x", 65536)
@@ -255,7 +256,13 @@ func TestTable(t *testing.T) {
 				t.Errorf("format %s, want %s", text, r.text)
 			}
 			out := in
-			if r.out != "" {
+			if r.out == "-" {
+				again, err := Append0(nil, got...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out = again
+			} else if r.out != "" {
 				out = unhex(t, r.out)
 			}
 			for _, v := range [][]Value{got, r.want} {

@@ -34,10 +34,17 @@ func TestEqual(t *testing.T) {
 		}
 	}
 	same := [][2]Value{
-		{math.NaN(), math.NaN()}, {Date{Millis: math.NaN()}, Date{Millis: math.NaN()}}, {nil, (*Object)(nil)},
-		{(*Array)(nil), nil}, {&VectorDouble{Data: []float64{math.NaN()}}, &VectorDouble{Data: []float64{math.NaN()}}},
-		{a1, a2}, {a1, unrolled}, {unrolled, a2}, {laughs(100), laughs(100)},
-		{&Array{Assoc: props("a", nil)}, ecma("a", nil)}, {&Object{Static: true, Props: props("a", nil)}, &Object{Static: true, Sealed: 1, Props: props("a", nil)}},
+		{math.NaN(), math.NaN()},
+		{Date{Millis: math.NaN()}, Date{Millis: math.NaN()}},
+		{nil, (*Object)(nil)},
+		{(*Array)(nil), nil},
+		{&VectorDouble{Data: []float64{math.NaN()}}, &VectorDouble{Data: []float64{math.NaN()}}},
+		{a1, a2},
+		{a1, unrolled},
+		{unrolled, a2},
+		{laughs(100), laughs(100)},
+		{&Array{Assoc: props("a", nil)}, ecma("a", nil)},
+		{&Object{Static: true, Props: props("a", nil)}, &Object{Static: true, Sealed: 1, Props: props("a", nil)}},
 	}
 	for _, p := range same {
 		if !Equal(p[0], p[1]) || !Equal(p[1], p[0]) {
@@ -107,7 +114,11 @@ func TestFormat(t *testing.T) {
 		{&Array{Dense: vals(1.0, int32(2)), Assoc: props("x", 1e300)}, `[1 2 x:1e+300]`},
 		{&Object{Class: "a b\n"}, `"a b\n"{}`},
 		{&Object{Class: "a.B"}, `a.B{}`},
-		{0.1, "0.1"}, {1e-9, "1e-09"}, {-0.5, "-0.5"}, {1e15, "1e+15"}, {123456789012345.0, "123456789012345"},
+		{0.1, "0.1"},
+		{1e-9, "1e-09"},
+		{-0.5, "-0.5"},
+		{1e15, "1e+15"},
+		{123456789012345.0, "123456789012345"},
 		{Date{Millis: 1.5}, "1970-01-01T00:00:00.001Z"},
 		{Date{Millis: 1e18}, "date(1e+18)"},
 		{struct{}{}, "<struct {}>"},

@@ -107,6 +107,9 @@ func runOf(src, got []packet) (int, error) {
 		bestLen, len(got), got[bestLen].ms, best+bestLen, best)
 }
 
+// noConfig is the hash of nothing: Debian's FFmpeg writes no configuration for VP9 in Matroska, the publisher makes one.
+const noConfig = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 // compare proves that got is a faithful part of src: both tracks bit-exact and without a gap, video from a key frame, the
 // codec configurations equal, and one and the same distance between the times of all packets (within 2 ms, the rounding of
 // two containers).
@@ -121,7 +124,7 @@ func compare(src, got *recording, minVideo int) error {
 		if src.codec[kind] != got.codec[kind] {
 			return fmt.Errorf("%s: codec %s, want %s", kind, got.codec[kind], src.codec[kind])
 		}
-		if src.config[kind] != got.config[kind] {
+		if src.config[kind] != got.config[kind] && src.config[kind] != noConfig {
 			return fmt.Errorf("%s: the sequence header differs", kind)
 		}
 		for i := range g {

@@ -65,9 +65,9 @@ func start(t *testing.T, name string, args ...string) *process {
 
 func (p *process) output() string {
 	out, errs := p.stdout.String(), p.stderr.String()
-	const most = 6000
+	const most = 3000
 	if len(out) > most {
-		out = out[:most] + "…"
+		out = "…" + out[len(out)-most:]
 	}
 	if len(errs) > most {
 		errs = "…" + errs[len(errs)-most:]

@@ -8,15 +8,6 @@ import (
 	"time"
 )
 
-func containsAny(s string, parts ...string) bool {
-	for _, p := range parts {
-		if strings.Contains(s, p) {
-			return true
-		}
-	}
-	return false
-}
-
 // nodeEvents runs a script of test/node and returns its JSON lines.
 func nodeEvents(t *testing.T, limit time.Duration, script string, args ...string) []map[string]any {
 	t.Helper()
@@ -83,3 +74,6 @@ func TestInformationObjects(t *testing.T) {
 		})
 	}
 }
+
+// wholeLines cuts off a last line that is still being written.
+func wholeLines(out string) string { return out[:strings.LastIndexByte(out, '\n')+1] }

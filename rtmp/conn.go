@@ -187,12 +187,17 @@ func (c *Conn) readError(err error) error {
 
 func (c *Conn) acknowledge() {
 	n := c.r.Bytes()
-	w := uint64(max(c.window, minWindow))
-	if c.window == 0 || n-c.acked < w/2 {
-		return
+	if sequence, due := acknowledgement(n, c.acked, c.window); due {
+		c.acked = n
+		_ = c.Send(Acknowledgement(sequence))
 	}
-	c.acked = n
-	_ = c.Send(Acknowledgement(uint32(n)))
+}
+
+// acknowledgement says whether one is due when the last was sent at byte acked and the peer's
+// window is that large, and its sequence number: the bytes received modulo 2^32 (errata to RTMP
+// 1.0, "Acknowledgement"). It is sent twice per window; a window of 0 wants none.
+func acknowledgement(received, acked uint64, window uint32) (sequence uint32, due bool) {
+	return uint32(received), window != 0 && received-acked >= uint64(max(window, minWindow))/2
 }
 
 // plumb acts on control messages and reports whether m needs no other attention.

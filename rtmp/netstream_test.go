@@ -170,13 +170,13 @@ func TestPublishAnswers(t *testing.T) {
 
 func TestCreateStreamAnswers(t *testing.T) {
 	for name, answer := range map[string]func(p *rtmptest.Peer, m *rtmptest.Received){
-		"no number":  func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, "one")) },
-		"negative":   func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, -1.0)) },
-		"too large":  func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, 1e10)) },
-		"undefined":  func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil)) },
-		"_error":     func(p *rtmptest.Peer, m *rtmptest.Received) { p.Refuse(m, status.New(status.CallFailed, "no")) },
-		"no answer":  func(*rtmptest.Peer, *rtmptest.Received) {},
-		"an array": func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, amf.NewArray())) },
+		"no number": func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, "one")) },
+		"negative":  func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, -1.0)) },
+		"too large": func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, 1e10)) },
+		"undefined": func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil)) },
+		"_error":    func(p *rtmptest.Peer, m *rtmptest.Received) { p.Refuse(m, status.New(status.CallFailed, "no")) },
+		"no answer": func(*rtmptest.Peer, *rtmptest.Received) {},
+		"an array":  func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, amf.NewArray())) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := accepted(t, func(p *rtmptest.Peer) {

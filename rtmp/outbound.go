@@ -275,6 +275,10 @@ func (c *Conn) writePending(b *batch) (finished bool, err error) {
 	}
 }
 
+// writePiece is the most that goes to a connection without writev in one write, in bytes: what
+// the peer must take within WriteTimeout, for TLS cannot go on after a write that timed out.
+const writePiece = 64 << 10
+
 // write sends b.bufs whole. The write deadline is moved on as long as the peer takes bytes.
 func (c *Conn) write(b *batch) error {
 	tcp, vectored := c.nc.(*net.TCPConn)
@@ -290,8 +294,9 @@ func (c *Conn) write(b *batch) error {
 		}
 	}
 	rest := b.flat
-	for {
-		if now := time.Now(); b.deadline.Sub(now) < c.limits.WriteTimeout*2/3 {
+	progress := time.Now()
+	for now := progress; ; now = time.Now() {
+		if !vectored || b.deadline.Sub(now) < c.limits.WriteTimeout*2/3 {
 			b.deadline = now.Add(c.limits.WriteTimeout)
 			if err := c.nc.SetWriteDeadline(b.deadline); err != nil {
 				return err
@@ -303,14 +308,20 @@ func (c *Conn) write(b *batch) error {
 			n, err = b.vec.WriteTo(tcp)
 		} else {
 			var k int
-			k, err = c.nc.Write(rest)
+			k, err = c.nc.Write(rest[:min(len(rest), writePiece)])
 			n, rest = int64(k), rest[k:]
 		}
 		c.bytesOut.Add(uint64(n))
-		if err == nil {
+		switch {
+		case err == nil && (vectored || len(rest) == 0):
 			return nil
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || n == 0 || !vectored {
+		case err == nil:
+			continue
+		case !vectored || !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case n > 0:
+			progress = time.Now()
+		case time.Since(progress) >= c.limits.WriteTimeout:
 			return err
 		}
 		b.deadline = time.Time{}

@@ -28,7 +28,9 @@ function play(key) {
   if (last) lists.streams(last, player.key, choose);
 }
 
-const find = (key) => last && !last.redacted && last.streams.find((s) => s.key === key);
+// find is what the state says about a stream: null when there is none of the name, undefined
+// when we are not told.
+const find = (key) => (last && !last.redacted ? last.streams.find((s) => s.key === key) || null : undefined);
 
 function fromHash() {
   try {
@@ -54,7 +56,7 @@ function render(s) {
   lists.streams(s, player.key, choose);
   lists.refusals(s);
   lists.connections(s);
-  if (player.key) player.facts(find(player.key), s.redacted);
+  if (player.key) player.facts(find(player.key));
   else player.idle();
 }
 

@@ -9,7 +9,7 @@ const videoTypes = { 'H.264': 'avc1.4d401f', 'H.265': 'hvc1.1.6.L93.B0', AV1: 'a
 const audioTypes = { AAC: 'mp4a.40.2', MP3: 'mp3', Opus: 'opus', FLAC: 'flac' };
 
 const maxBehind = 4; // s behind the newest picture before the player jumps
-const stalled = 10; // s without progress before it starts again
+const stalled = 15; // s without progress before it starts again; the server waits 10 s for a publisher
 
 // problem tells why the page cannot play a codec: '' when it can.
 function problem(codec, types, kind) {
@@ -44,7 +44,8 @@ export class Player {
     text(this.sound, this.video.muted ? 'Turn sound on' : 'Turn sound off');
   }
 
-  // play shows a stream from now on. info is what the state says about it, if anything.
+  // play shows a stream from now on. info is what the state says about it: null that there is no
+  // such stream, undefined that this visitor is not told.
   play(key, info) {
     this.key = key;
     this.failures = 0;
@@ -72,13 +73,13 @@ export class Player {
     }
     const noPicture = problem(info && info.video, videoTypes, 'video');
     const noSound = problem(info && info.audio, audioTypes, 'audio');
-    this.noSound = noSound !== '' || Boolean(info && info.video && !info.audio);
+    this.noSound = noSound !== '' || info === null || Boolean(info && !info.audio);
     this.note(noSound && !noPicture ? `${noSound}: you see the picture without sound.` : '');
     if (noPicture) {
       this.say(`${noPicture}. It plays in the programs under “Watch elsewhere”, ffplay for example.`);
       return;
     }
-    if (!waiting) this.say('Connecting…');
+    if (!waiting) this.say(info === undefined || (info && info.live) ? 'Connecting…' : this.nobody());
     this.running = true;
     this.moved = performance.now();
     this.time = -1;
@@ -118,11 +119,13 @@ export class Player {
       return;
     }
     const code = more && more.code;
-    if (code === 404) this.again(`Nobody is sending ${this.key} at the moment. It appears here when somebody does.`);
+    if (code === 404) this.again(this.nobody());
     else if (code === 401 || code === 403) this.again(`The server does not let you play ${this.key}.`);
     else if (code > 0) this.again(`The server cannot play ${this.key} here (HTTP status ${code}).`);
     else this.again('The connection to the stream broke. Trying again…');
   }
+
+  nobody() { return `Nobody is sending ${this.key} at the moment. The picture appears here when somebody does.`; }
 
   // again tries once more, later each time.
   again(message) {
@@ -137,14 +140,16 @@ export class Player {
   }
 
   // facts takes what the state says now about the stream that plays.
-  facts(info, redacted) {
-    const live = info && info.live;
+  facts(info) {
+    const live = Boolean(info && info.live);
     text(byId('now-facts'), live ? facts(info) : '');
-    if (redacted || !live) return;
+    if (info === undefined) return;
     const old = this.info;
     this.info = info;
-    // A new publisher, or codecs that only now are known.
-    if (!old || ['since', 'video', 'audio'].some((x) => old[x] !== info[x])) {
+    if (!live) {
+      if (old && old.live) this.say('The stream has ended. It goes on here when it is sent again.');
+    } else if (!old || ['since', 'video', 'audio'].some((x) => old[x] !== info[x])) {
+      // A new publisher, or codecs that only now are known.
       this.failures = 0;
       this.start(info);
     }

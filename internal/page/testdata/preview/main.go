@@ -18,6 +18,7 @@ import (
 	"penstock/app"
 	"penstock/flv"
 	"penstock/internal/demo"
+	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
 	"penstock/media"
 	"penstock/rtmp"
@@ -51,7 +52,7 @@ func main() {
 	h := http.NewServeMux()
 	h.Handle("/", page.New(page.Options{Server: s, Recent: recent, Version: "preview", Demo: !*empty,
 		RTMPPort: func(*http.Request) string { return port }}))
-	h.HandleFunc("/live/", func(w http.ResponseWriter, r *http.Request) { play(s.Streams(), w, r) })
+	h.Handle("/live/", httpflv.New(s.Streams(), httpflv.Options{}))
 	log.Print("http://"+*addr, " and rtmp port ", port)
 	log.Fatal(http.ListenAndServe(*addr, h))
 }
@@ -114,47 +115,4 @@ func guests(base string) {
 	}
 	time.Sleep(4 * time.Second)
 	_ = viewer.Close()
-}
-
-// play is the least HTTP-FLV that a browser takes.
-func play(reg *media.Registry, w http.ResponseWriter, r *http.Request) {
-	key := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/"), ".flv")
-	if !reg.Live(key) {
-		http.NotFound(w, r)
-		return
-	}
-	wake := make(chan struct{}, 1)
-	q := media.NewQueue(media.QueueLimits{}, func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	})
-	defer q.Close()
-	sub := reg.Subscribe(key, q)
-	defer sub.Close()
-	w.Header().Set("Content-Type", "video/x-flv")
-	_, _ = w.Write(flv.AppendHeader(nil, true, true))
-	for r.Context().Err() == nil {
-		for _, f := range q.Take(nil, 1<<20) {
-			t := flv.Tag{Type: flv.TagVideo, Time: uint32(f.Time), Body: f.Payload}
-			switch f.Kind {
-			case media.Audio:
-				t.Type = flv.TagAudio
-			case media.Video:
-			case media.Unpublished:
-				return
-			default:
-				continue
-			}
-			if _, err := w.Write(flv.AppendTag(nil, &t)); err != nil {
-				return
-			}
-		}
-		_ = http.NewResponseController(w).Flush()
-		select {
-		case <-wake:
-		case <-r.Context().Done():
-		}
-	}
 }

@@ -1,174 +1,270 @@
-// Package page is the web page at the server's HTTP address: what is live, a player, how to
-// publish and play, who is connected, and who was refused and why. It is for the operator and
-// works without internet; nothing in it is a public API.
+// Package httpflv serves live streams as FLV over HTTP and over WebSocket, which
+// is what browser players (mpegts.js, flv.js) and FFmpeg read without RTMP.
 //
-// The page polls one document with a snapshot of the server. There are no event streams, so no
-// listener to count or to end at shutdown: a snapshot is made at most twice a second, however
-// many pages are open.
-package page
+// GET /APP/NAME.flv is the stream "APP/NAME". The response has no end while the
+// stream lives. The same address upgraded to a WebSocket sends the same bytes in
+// binary messages; a message holds whole tags, unless a tag exceeds 64 KiB.
+//
+// The bytes are an FLV file (Adobe Flash Video File Format Specification 10.1,
+// Annex E): the header, the metadata, the sequence headers, the frames from the
+// last key frame on, then the live frames. Timestamps begin at 0 for each viewer.
+// Enhanced RTMP payloads are passed as they are.
+package httpflv
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/hex"
-	"encoding/json"
+	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 
-	"penstock/app"
+	"penstock/media"
 )
 
-// Options configure the page. Server is required.
+// Options of a Handler. Zero fields take the default.
 type Options struct {
-	Server *app.Server
-	// Recent remembers refusals and ended sessions; whoever wires the server gives it what the
-	// server's OnRefusal and OnSession say. nil shows none.
-	Recent *Recent
-	// Version is shown at the foot of the page.
-	Version string
-	// RTMPPort tells the port of the RTMP listener, for the addresses that the page shows; the
-	// host in them is the one the browser used. nil, or an answer of "", means 1935.
-	RTMPPort func(r *http.Request) string
-	// App is the application that the examples name, "live" when empty.
-	App string
-	// Demo tells that App/demo is the server's own test picture.
-	Demo bool
-	// Public shows the state to visitors from everywhere, with stream names, addresses and the
-	// texts of refusals redacted. Without it only loopback and private networks see it, and
-	// these always see it whole.
-	Public bool
-	// Hosts are further host names under which visitors from loopback and private networks may
-	// open the page. Addresses, names without a dot, this machine's own name and those under
-	// localhost, local, lan, home.arpa and internal always work. Any other name is refused,
-	// because a stranger's web page could make the visitor's browser ask under it (DNS
-	// rebinding).
-	Hosts []string
-	// PublicOption and HostsOption are what the configuration calls Public and Hosts, for the
-	// text that a refused visitor reads.
-	PublicOption, HostsOption string
+	// Wait is how long a viewer waits for a publisher before the answer 404.
+	// Default 10 s; negative: not at all.
+	Wait time.Duration
+	// Linger is how long a viewer waits for the next publisher when one has left.
+	// Default 10 s; negative: not at all.
+	Linger time.Duration
+	// WriteTimeout ends a viewer that does not accept 64 KiB in this time. Default 15 s.
+	WriteTimeout time.Duration
+	// Probe is the age of a stream from which on its tracks count as known; to
+	// viewers of a younger one the FLV header, which names audio and video, is sent
+	// when both have been seen or the stream has reached this age. Default 1 s.
+	Probe time.Duration
+	// Queue bounds what is kept for a slow viewer. Defaults of media.QueueLimits.
+	Queue media.QueueLimits
+	// Viewers is the largest number at once, those that wait for a publisher
+	// included; more get 503. Default 1000; negative: no limit.
+	Viewers int
+	// Allow decides on each request; an error is answered with 403 and its text.
+	// Default: everybody may view. It is also asked before a stream's name is
+	// told in an answer to the same request.
+	Allow func(r *http.Request, key string) error
+	// HideNames keeps the names of other streams out of the answer 404.
+	HideNames bool
+	Log       *slog.Logger // default: nothing is logged
 }
 
-//go:embed assets
-var assets embed.FS
-
-// files are what the page consists of.
-var files = []struct{ path, name, contentType string }{
-	{"/{$}", "index.html", "text/html; charset=utf-8"},
-	{"/page.css", "page.css", "text/css; charset=utf-8"},
-	{"/page.js", "page.js", "text/javascript; charset=utf-8"},
-	{"/lists.js", "lists.js", "text/javascript; charset=utf-8"},
-	{"/howto.js", "howto.js", "text/javascript; charset=utf-8"},
-	{"/player.js", "player.js", "text/javascript; charset=utf-8"},
-	{"/dom.js", "dom.js", "text/javascript; charset=utf-8"},
-	{"/mpegts.js", "mpegts.js", "text/javascript; charset=utf-8"},
-	{"/mpegts.js.LICENSE", "mpegts.js.LICENSE", "text/plain; charset=utf-8"},
-	{"/mpegts.js.LICENSE.txt", "mpegts.js.LICENSE.txt", "text/plain; charset=utf-8"},
-	{"/favicon.svg", "favicon.svg", "image/svg+xml"},
-}
-
-// New makes the page's handler. It answers "/", "/state.json", "/page.json" and the page's
-// files, and 404 for everything else; streams are played from "/APP/NAME.flv", which another
-// handler answers. It is safe for concurrent use.
-func New(o Options) http.Handler {
-	if o.App == "" {
-		o.App = "live"
-	}
-	if o.Recent == nil {
-		o.Recent = NewRecent(0)
-	}
-	h := &handler{o: o, access: newAccess(o)}
-	mux := http.NewServeMux()
-	for _, f := range files {
-		body, err := assets.ReadFile("assets/" + f.name)
-		if err != nil {
-			panic(err) // the binary was built without its own file: a test keeps this from happening
+func (o Options) withDefaults() Options {
+	def := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
 		}
-		mux.Handle("GET "+f.path, file(body, f.contentType))
 	}
-	mux.HandleFunc("GET /page.json", h.page)
-	mux.HandleFunc("GET /state.json", h.state)
-	return secured(mux)
+	def(&o.Wait, 10*time.Second)
+	def(&o.Linger, 10*time.Second)
+	def(&o.WriteTimeout, 15*time.Second)
+	def(&o.Probe, time.Second)
+	if o.Viewers == 0 {
+		o.Viewers = 1000
+	}
+	if o.Allow == nil {
+		o.Allow = func(*http.Request, string) error { return nil }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
-type handler struct {
-	o      Options
-	access access
-	cache  cache
+// maxKey bounds a stream's name in a request, in bytes.
+const maxKey = 1024
+
+// Handler is the http.Handler. It is safe for concurrent use.
+type Handler struct {
+	r    *media.Registry
+	o    Options
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	viewers map[string]int
+	total   int
+	idle    sync.Cond // total is 0
 }
 
-// contentPolicy allows nothing but our own files, and blob: for the media source that the
-// player fills.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-	"connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-func secured(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", contentPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		next.ServeHTTP(w, r)
-	})
+// New returns a handler that serves the streams of r.
+func New(r *media.Registry, o Options) *Handler {
+	h := &Handler{r: r, o: o.withDefaults(), viewers: make(map[string]int)}
+	h.idle.L = &h.mu
+	h.ctx, h.stop = context.WithCancel(context.Background())
+	return h
 }
 
-func file(body []byte, contentType string) http.Handler {
-	sum := sha256.Sum256(body)
-	etag := `"` + hex.EncodeToString(sum[:12]) + `"`
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// Close ends all viewers in an orderly way and returns when they are gone. Later
+// requests are answered with 503.
+func (h *Handler) Close() {
+	h.stop()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.total > 0 {
+		h.idle.Wait()
+	}
+}
+
+// Viewers returns how many view each stream now, or wait for it.
+func (h *Handler) Viewers() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := make(map[string]int, len(h.viewers))
+	for k, n := range h.viewers {
+		m[k] = n
+	}
+	return m
+}
+
+// enter counts a viewer in; the reason of a refusal is returned as text.
+func (h *Handler) enter(key string) (refusal string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.ctx.Err() != nil:
+		return "the server is shutting down"
+	case h.o.Viewers >= 0 && h.total >= h.o.Viewers:
+		return fmt.Sprintf("the limit of %d viewers is reached", h.o.Viewers)
+	}
+	h.total++
+	h.viewers[key]++
+	return ""
+}
+
+func (h *Handler) leave(key string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.viewers[key]--; h.viewers[key] == 0 {
+		delete(h.viewers, key)
+	}
+	if h.total--; h.total == 0 {
+		h.idle.Broadcast()
+	}
+}
+
+// ServeHTTP answers GET (and its upgrade to a WebSocket), HEAD and OPTIONS.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	head := w.Header()
+	head.Set("Access-Control-Allow-Origin", "*")
+	head.Set("Cache-Control", "no-store")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		head.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+		head.Set("Access-Control-Allow-Headers", "*")
+		head.Set("Access-Control-Max-Age", "86400")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	default:
+		head.Set("Allow", "GET, HEAD, OPTIONS")
+		http.Error(w, "a stream can only be read: use GET", http.StatusMethodNotAllowed)
+		return
+	}
+	key, ok := streamKey(r.URL.Path)
+	if !ok {
+		http.Error(w, "no stream has this address: it is /APPLICATION/STREAM.flv", http.StatusNotFound)
+		return
+	}
+	if err := h.o.Allow(r, key); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
+	if refusal := h.enter(key); refusal != "" {
+		head.Set("Retry-After", "10")
+		http.Error(w, refusal, http.StatusServiceUnavailable)
+		return
+	}
+	defer h.leave(key)
+	h.serve(w, r, key)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, key string) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(h.ctx, cancel)()
+	if !h.await(ctx, r, key) {
+		if ctx.Err() == nil {
+			http.Error(w, h.notLive(r, key), http.StatusNotFound)
+		} else {
+			http.Error(w, "the server is shutting down", http.StatusServiceUnavailable)
+		}
+		return
+	}
+	switch {
+	case r.Method == http.MethodHead:
 		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Cache-Control", "no-cache") // asks each time; an unchanged file is not sent again
-		w.Header().Set("ETag", etag)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
-	})
+	case upgrade(r):
+		h.serveWebSocket(ctx, w, r, key)
+	default:
+		h.serveHTTP(ctx, w, r, key)
+	}
 }
 
-// pageInfo is what never changes while the server runs; every visitor may have it.
-type pageInfo struct {
-	Version  string `json:"version"`
-	RTMPPort string `json:"rtmpPort"`
-	App      string `json:"app"`
-	Demo     bool   `json:"demo"`
+// await returns whether the stream has a publisher, after waiting for one. HEAD
+// does not wait.
+func (h *Handler) await(ctx context.Context, r *http.Request, key string) bool {
+	if h.o.Wait < 0 || r.Method == http.MethodHead {
+		return h.r.Live(key)
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.o.Wait)
+	defer cancel()
+	_, err := h.r.Wait(ctx, key)
+	return err == nil
 }
 
-func (h *handler) page(w http.ResponseWriter, r *http.Request) {
-	p := pageInfo{Version: h.o.Version, RTMPPort: "1935", App: h.o.App, Demo: h.o.Demo}
-	if h.o.RTMPPort != nil {
-		if port := h.o.RTMPPort(r); port != "" {
-			p.RTMPPort = port
+// streamKey returns the name of the stream for a request's path.
+func streamKey(path string) (key string, ok bool) {
+	key, ok = strings.CutSuffix(strings.TrimPrefix(path, "/"), ".flv")
+	if !ok || len(key) > maxKey || !utf8.ValidString(key) {
+		return "", false
+	}
+	for part := range strings.SplitSeq(key, "/") {
+		if part == "" || part == "." || part == ".." {
+			return "", false
 		}
 	}
-	writeJSON(w, http.StatusOK, p)
+	return key, !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' })
 }
 
-// state answers the snapshot that the page shows. It serves this page only and changes with it.
-func (h *handler) state(w http.ResponseWriter, r *http.Request) {
-	view, why := h.access.judge(r)
-	if view == viewNothing {
-		writeJSON(w, http.StatusForbidden, map[string]string{"error": why})
-		return
+// maxNames bounds the names told in an answer.
+const maxNames = 10
+
+// notLive says in one line that the stream is not live, and which are.
+func (h *Handler) notLive(r *http.Request, key string) string {
+	text := fmt.Sprintf("stream %q is not live", key)
+	if h.o.HideNames {
+		return text
 	}
-	body, err := h.cache.get(view, h.snapshot)
-	if err != nil {
-		http.Error(w, "The state could not be written as JSON.", http.StatusInternalServerError)
-		return
+	var names []string
+	more := 0
+	for _, s := range h.r.Streams() {
+		switch {
+		case !s.Live:
+		case len(names) == maxNames:
+			more++
+		case h.o.Allow(r, s.Key) == nil:
+			names = append(names, fmt.Sprintf("%q", s.Key))
+		}
 	}
-	sendJSON(w, http.StatusOK, body)
+	switch {
+	case len(names) == 0:
+		return text + "; no stream is"
+	case more > 0:
+		return fmt.Sprintf("%s; live now: %s and %d more", text, strings.Join(names, ", "), more)
+	}
+	return text + "; live now: " + strings.Join(names, ", ")
 }
 
-func writeJSON(w http.ResponseWriter, code int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+// redact shortens the last element of a key, which may be a secret, for the log.
+func redact(key string) string {
+	i := strings.LastIndexByte(key, '/') + 1
+	n := i + (len(key)-i)*3/10
+	for n > i && !utf8.RuneStart(key[n]) {
+		n--
 	}
-	sendJSON(w, code, body)
-}
-
-func sendJSON(w http.ResponseWriter, code int, body []byte) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	_, _ = w.Write(body) // a visitor who left needs no answer
+	return key[:n] + "…"
 }

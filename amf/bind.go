@@ -381,7 +381,7 @@ func kind(v Value) string {
 	case *Externalizable:
 		return "object " + v.Class
 	}
-	return strings.TrimPrefix(goType(v), "*amf.")
+	return strings.TrimPrefix(strings.TrimPrefix(goType(v), "*"), "amf.")
 }
 
 // convert stores v, of another type than dst's and not null.

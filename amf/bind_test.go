@@ -101,6 +101,8 @@ func TestNamesThatMeet(t *testing.T) {
 
 type myString string
 
+type myBool bool
+
 type node struct {
 	Next *node
 	Self any
@@ -193,6 +195,7 @@ func TestAssign(t *testing.T) {
 		{new(""), XML("<a/>"), "<a/>"},
 		{new(""), XMLDocument("<a/>"), "<a/>"},
 		{new(myString("")), "s", myString("s")},
+		{new(myBool(false)), true, myBool(true)},
 		{new(false), 1.0, true},
 		{new(true), int32(0), false},
 		{new(true), math.NaN(), false},

@@ -28,7 +28,9 @@ type Decoder struct {
 	t     tables
 	fresh bool // the peer starts AMF3 tables afresh at each 0x11
 
-	props []Prop // stacks on which members and elements wait for their
+	// Members and elements wait here until their container is complete, so
+	// that it is allocated once, at its size.
+	props []Prop
 	vals  []Value
 }
 

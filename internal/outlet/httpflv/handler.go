@@ -243,10 +243,10 @@ func (h *Handler) notLive(r *http.Request, key string) string {
 	more := 0
 	for _, s := range h.r.Streams() {
 		switch {
-		case !s.Live:
+		case !s.Live || h.o.Allow(r, s.Key) != nil:
 		case len(names) == maxNames:
 			more++
-		case h.o.Allow(r, s.Key) == nil:
+		default:
 			names = append(names, fmt.Sprintf("%q", s.Key))
 		}
 	}

@@ -304,7 +304,7 @@ func TestRefusals(t *testing.T) {
 		publish(t, r, fmt.Sprintf("l/%02d", i))
 	}
 	want(t, refused(t, "GET", s.URL+"/live/a.flv", 404),
-		`stream "live/a" is not live; live now: "l/00", "l/01", "l/02", "l/03", "l/04", "l/05", "l/06", "l/07", "l/08", "l/09" and 4 more`)
+		`stream "live/a" is not live; live now: "l/00", "l/01", "l/02", "l/03", "l/04", "l/05", "l/06", "l/07", "l/08", "l/09" and 3 more`)
 	want(t, refused(t, "GET", s.URL+"/secret/x.flv", 403), "a ticket is needed")
 	want(t, refused(t, "POST", s.URL+"/live/b.flv", 405), "a stream can only be read: use GET")
 	for _, path := range []string{"/", "/live/b", "/.flv", "//live/b.flv", "/live//b.flv", "/live/../b.flv", "/a%00.flv", "/a%5Cb.flv", "/a%FF.flv",
@@ -408,6 +408,25 @@ func TestSlowViewer(t *testing.T) {
 	h.Close()
 	if n := <-read; n < sent*9/10 {
 		t.Errorf("the good viewer got %d of %d bytes", n, sent)
+	}
+}
+
+// TestLongViewer: the write deadline is for each write, not for the viewer.
+func TestLongViewer(t *testing.T) {
+	r := media.NewRegistry(media.Options{})
+	_, s := serve(t, r, Options{WriteTimeout: 200 * time.Millisecond})
+	p := publish(t, r, "a").headers()
+	streams := []*flv.Reader{flv.NewReader(do(t, "GET", s.URL+"/a.flv").Body), flv.NewReader(&messages{t: t, c: dial(t, s.URL+"/a.flv")})}
+	for _, f := range streams {
+		want(t, flvHeader(t, f), "AV")
+		want(t, tags(t, f, 3), "M@0 VC0@0 AC0@0")
+	}
+	for i := range uint32(4) {
+		time.Sleep(120 * time.Millisecond)
+		p.key(i*40, i)
+		for _, f := range streams {
+			want(t, tags(t, f, 1), fmt.Sprintf("K%d@%d", i, i*40))
+		}
 	}
 }
 

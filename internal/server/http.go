@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"penstock/internal/config"
@@ -77,41 +75,3 @@ type remote string
 
 func (remote) Network() string  { return "tcp" }
 func (r remote) String() string { return string(r) }
-
-// limitedListener answers connections beyond max with one line and closes them.
-type limitedListener struct {
-	net.Listener
-	max  int64
-	open atomic.Int64
-}
-
-// Accept implements net.Listener.
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if l.open.Add(1) <= l.max {
-			return &countedConn{Conn: c, listener: l}, nil
-		}
-		l.open.Add(-1)
-		const why = "The server's limit http_connections is reached.\n"
-		_ = c.SetDeadline(time.Now().Add(time.Second))
-		_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\n"+
-			"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s", len(why), why)
-		_ = c.Close()
-	}
-}
-
-type countedConn struct {
-	net.Conn
-	listener *limitedListener
-	once     sync.Once
-}
-
-// Close implements net.Conn.
-func (c *countedConn) Close() error {
-	c.once.Do(func() { c.listener.open.Add(-1) })
-	return c.Conn.Close()
-}

@@ -68,7 +68,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 			return nil, err
 		}
 		s.app.PageURL = "http://" + display(s.httpListener.Addr()) + "/"
-		s.httpListener = &limitedListener{Listener: s.httpListener, max: int64(c.Limits.HTTPConnections)}
+		s.httpListener = limitHTTP(s.httpListener, c.Limits.HTTPConnections, o.Log)
 		s.viewers = newViewers(c, s.app.Registry, o.Log)
 		s.http = s.newHTTPServer(recent)
 	}

@@ -52,7 +52,7 @@ func TestToValueStruct(t *testing.T) {
 		t.Fatalf("%s, %v; want %s", Format(v), err, Format(want))
 	}
 	c = clip{Size2: &Size2{"d"}, More: &size{1, 2}, Rates: map[string]int{"b": 2, "a": 1}, Data: []byte{1}, At: time.UnixMilli(5),
-		Any: []any{nil, Undefined, 1 << 40}, Live: true, Raw: obj("x", nil)}
+		Any: []any{nil, Undefined, int64(1 << 40)}, Live: true, Raw: obj("x", nil)}
 	v, err = ToValue(c)
 	want = obj("Name", "", "Deep", "d", "size", obj("width", int32(0)), "more", obj("width", int32(1), "height", int32(2)), "tags", nil,
 		"rates", obj("a", int32(1), "b", int32(2)), "data", &ByteArray{[]byte{1}}, "at", Date{Millis: 5},
@@ -156,7 +156,7 @@ func TestToValue(t *testing.T) {
 		err  error
 		path string
 	}{
-		{1<<53 + 1, ErrRange, ""},
+		{int64(1<<53 + 1), ErrRange, ""},
 		{[]any{uint64(math.MaxUint64)}, ErrRange, "[0]"},
 		{func() {}, ErrType, ""},
 		{map[int]int{}, ErrType, ""},

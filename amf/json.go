@@ -124,14 +124,20 @@ func (j *jsonWriter) string(s string) error {
 	const hex = "0123456789abcdef"
 	j.dst = append(j.dst, '"')
 	for i := 0; i < len(s); {
+		n := i
+		for n < len(s) && plainJSON(s[n]) {
+			n++
+		}
+		j.dst = append(j.dst, s[i:n]...)
+		if i = n; i == len(s) {
+			break
+		}
 		c := s[i]
 		switch {
 		case c == '"' || c == '\\':
 			j.dst = append(j.dst, '\\', c)
-		case c < 0x20 || c == 0x7F || c == '<' || c == '>' || c == '&':
-			j.dst = append(j.dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		case c < utf8.RuneSelf:
-			j.dst = append(j.dst, c)
+			j.dst = append(j.dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		default:
 			r, n := utf8.DecodeRuneInString(s[i:])
 			if r == 0x2028 || r == 0x2029 {
@@ -147,6 +153,11 @@ func (j *jsonWriter) string(s string) error {
 	}
 	j.dst = append(j.dst, '"')
 	return nil
+}
+
+// plainJSON reports whether c stands for itself in a JSON string.
+func plainJSON(c byte) bool {
+	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
 }
 
 func (j *jsonWriter) container(v Value) error {

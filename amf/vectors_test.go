@@ -404,7 +404,7 @@ func packet(b []byte) (headers, bodies []Value, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if size > 0 && size != math.MaxUint32 && size != body.Offset() {
+		if size > 0 && uint32(size) != math.MaxUint32 && size != body.Offset() {
 			return nil, fmt.Errorf("%d bytes of value, the packet says %d", body.Offset(), size)
 		}
 		_, err = d.take(body.Offset())

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"penstock/app"
@@ -61,17 +62,16 @@ func TestRecentRefusals(t *testing.T) {
 
 // Sessions leave nothing behind but the last n.
 func TestRecentSessions(t *testing.T) {
-	_, recent, base := live(t, 2)
+	var ended atomic.Int32
+	_, recent, base := live(t, 2, &ended)
 	for range 5 {
-		c := dial(t, base+"/live")
-		_ = c.Close()
+		_ = dial(t, base+"/live").Close()
 	}
 	o := Options{Server: newServer(), Recent: recent}
-	until(t, o, "127.0.0.1", func(*state) bool {
-		recent.mu.Lock()
-		defer recent.mu.Unlock()
-		return len(recent.doing) == 0 && len(recent.ended.vals) == 2
-	})
+	until(t, o, "127.0.0.1", func(*state) bool { return ended.Load() == 5 })
+	if _, list := recent.lists(); len(list) != 2 || len(recent.doing) != 0 {
+		t.Errorf("%d ended sessions, %d live ones remembered", len(list), len(recent.doing))
+	}
 	// One that was never told to begin is not remembered as live.
 	recent.saw(&connection{ID: "stranger", Playing: []string{"live/a"}})
 	if len(recent.doing) != 0 {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +21,22 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// live starts a server with the application live, and its page.
-func live(t *testing.T, n int) (s *app.Server, recent *Recent, base string) {
+// live starts a server with the application live. It counts in ended, unless that is nil, the
+// sessions whose end recent knows.
+func live(t *testing.T, n int, ended *atomic.Int32) (s *app.Server, recent *Recent, base string) {
 	t.Helper()
 	mux := app.NewMux()
 	mux.Handle("live", app.Live(app.LiveOptions{}))
 	recent = NewRecent(n)
 	s = &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler), OnRefusal: recent.Refusal, OnSession: recent.Session}
+	if ended != nil {
+		s.OnSession = func(c *app.Client, end bool, reason error) {
+			recent.Session(c, end, reason)
+			if end {
+				ended.Add(1)
+			}
+		}
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +82,7 @@ func until(t *testing.T, o Options, from string, ok func(s *state) bool) (s *sta
 }
 
 func TestState(t *testing.T) {
-	s, recent, base := live(t, 10)
+	s, recent, base := live(t, 10, nil)
 	o := Options{Server: s, Recent: recent, Public: true}
 	pub := dial(t, base+"/live")
 	out, err := pub.Publish(t.Context(), "secretkey1")
@@ -88,6 +98,8 @@ func TestState(t *testing.T) {
 	if _, err := dial(t, base+"/live").Publish(t.Context(), "secretkey1"); err == nil {
 		t.Fatal("a busy name was published")
 	}
+	// A refusal is noted after the client was told.
+	until(t, o, "127.0.0.1", func(s *state) bool { return len(s.Refusals) == 1 })
 	if _, err := rtmp.Dial(t.Context(), base+"/lvie", nil); err == nil {
 		t.Fatal("connected to an application that does not exist")
 	}

@@ -112,17 +112,18 @@ export class Player {
   }
 
   failed(type, detail, more) {
+    const said = typeof more === 'string' ? more : (more && more.msg) || detail;
     if (type === mpegts.ErrorTypes.MEDIA_ERROR) {
       this.stop();
-      this.say('This browser cannot decode the stream ' +
-        `(${(more && more.msg) || detail}). Use one of the programs under “Watch elsewhere”.`);
+      const who = detail === mpegts.ErrorDetails.MEDIA_MSE_ERROR ? 'This browser' : 'The player of this page';
+      this.say(`${who} cannot play the stream (${said}). Use one of the programs under “Watch elsewhere”.`);
       return;
     }
     const code = more && more.code;
     if (code === 404) this.again(this.nobody());
     else if (code === 401 || code === 403) this.again(`The server does not let you play ${this.key}.`);
     else if (code > 0) this.again(`The server cannot play ${this.key} here (HTTP status ${code}).`);
-    else this.again('The connection to the stream broke. Trying again…');
+    else this.again(`The connection to the stream broke${this.failures > 2 ? ` (${said})` : ''}. Trying again…`);
   }
 
   nobody() { return `Nobody is sending ${this.key} at the moment. The picture appears here when somebody does.`; }

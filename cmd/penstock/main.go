@@ -95,12 +95,18 @@ func (e *usageError) Error() string { return e.text }
 type versionCmd struct{}
 
 func (versionCmd) Run(p *program) error {
-	_, err := fmt.Fprintln(p.stdout, "penstock", version())
+	_, err := fmt.Fprintln(p.stdout, "penstock", programVersion())
 	return err
 }
 
-// version is the module's version, or the commit of a build from a working tree.
-func version() string {
+// version is set by the linker (make build).
+var version string
+
+// programVersion is the version of the build, else the module's, else the commit of the working tree.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -55,11 +55,11 @@ func (c *publishCmd) Run(p *program) error {
 	})
 	_ = stream.Close() // the server says Unpublish.Success; client.Close sees to it that this goes out
 	m.stop()
-	return c.verdict(p, ctx, err)
+	return c.verdict(ctx, p, err)
 }
 
 // verdict tells an end that was asked for from an error.
-func (c *publishCmd) verdict(p *program, ctx context.Context, err error) error {
+func (c *publishCmd) verdict(ctx context.Context, p *program, err error) error {
 	switch {
 	case err == nil, p.ctx.Err() != nil, c.Duration > 0 && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return nil

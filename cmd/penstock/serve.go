@@ -25,7 +25,7 @@ func (s *serveCmd) Run(p *program) error {
 		return err
 	}
 	log := server.NewLog(p.stderr, c.Log)
-	srv, err := server.New(c, server.Options{Demo: s.Demo, Version: version(), Log: log, Out: p.stdout})
+	srv, err := server.New(c, server.Options{Demo: s.Demo, Version: programVersion(), Log: log, Out: p.stdout})
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@
 // needed. It is strict: a key that does not exist, a value of the wrong kind and a value that makes no sense are errors that
 // name the line. docs/config.md is generated from the comments in this package:
 //
-//	go test ./internal/config -update
+//	go generate ./internal/config
 package config
+
+//go:generate go test -count=1 -run TestReferenceIsCurrent -update .
 
 import (
 	"fmt"

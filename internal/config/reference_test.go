@@ -30,7 +30,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Error("docs/config.md is not what the code says: run go test ./internal/config -update")
+		t.Error("docs/config.md is not what the code says: run go generate ./internal/config")
 	}
 }
 
@@ -77,7 +77,7 @@ limits:
   publisher_idle_timeout: 20s
 `
 
-const referenceHead = `<!-- Generated from the comments in internal/config: go test ./internal/config -update -->
+const referenceHead = `<!-- Generated from the comments in internal/config: go generate ./internal/config -->
 
 # Configuration
 

@@ -73,5 +73,8 @@ func orNever(d config.Duration) time.Duration {
 // remote is a request's RemoteAddr as an address.
 type remote string
 
-func (remote) Network() string  { return "tcp" }
+// Network implements net.Addr.
+func (remote) Network() string { return "tcp" }
+
+// String implements net.Addr.
 func (r remote) String() string { return string(r) }

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// The server that the README shows is the example that is built and tested.
+func TestReadmeShowsTheExample(t *testing.T) {
+	_, code, _ := strings.Cut(readme(t), "```go\n")
+	code, _, _ = strings.Cut(code, "```")
+	example, err := os.ReadFile("../../examples/hello/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code == "" || !strings.HasSuffix(string(example), code) {
+		t.Errorf("examples/hello/main.go does not end with\n%s", code)
+	}
+	if n := strings.Count(code, "\n"); n >= 15 {
+		t.Errorf("%d lines, want a server of less than 15", n)
+	}
+}
+
+// Every command line in the README can be given.
+func TestReadmeCommands(t *testing.T) {
+	found := regexp.MustCompile("(?:`|/cmd/)penstock ([a-z][^`#\n]*)").FindAllStringSubmatch(readme(t), -1)
+	if len(found) < 3 {
+		t.Fatalf("only %q", found)
+	}
+	for _, m := range found {
+		parser, err := kong.New(&commands{}, kong.Bind(&program{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse(strings.Fields(m[1])); err != nil {
+			t.Errorf("penstock %s: %v", m[1], err)
+		}
+	}
+}
+
+// The README's links lead somewhere.
+func TestReadmeLinks(t *testing.T) {
+	for _, m := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(readme(t), -1) {
+		if _, err := os.Stat("../../" + m[1]); err != nil && m[1] != "docs/penstock.png" { // made from a running server, last
+			t.Errorf("%v", err)
+		}
+	}
+}

@@ -18,7 +18,9 @@ import (
 
 // benchServer is a server on loopback that logs nothing.
 func benchServer(b *testing.B) *world {
-	return serve(b, live(), func(s *Server) { s.Log = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError})) })
+	return serve(b, live(), func(s *Server) {
+		s.Log = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))
+	})
 }
 
 // rawClient does the handshake and sends commands without waiting for answers.

@@ -89,6 +89,7 @@ func (c *Client) connect(cmd *rtmp.Command) {
 
 type nothing struct{}
 
+// Close implements Session.
 func (nothing) Close(error) {}
 
 func (c *Client) accept(cmd *rtmp.Command, session Session) {

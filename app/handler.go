@@ -131,8 +131,10 @@ func Live(o LiveOptions) Handler {
 
 type liveSession struct{ o LiveOptions }
 
+// Close implements Session.
 func (*liveSession) Close(error) {}
 
+// Publish implements Publisher.
 func (s *liveSession) Publish(ctx context.Context, r *PublishRequest) error {
 	if s.o.Publish == nil {
 		return nil
@@ -140,6 +142,7 @@ func (s *liveSession) Publish(ctx context.Context, r *PublishRequest) error {
 	return s.o.Publish(ctx, r)
 }
 
+// Play implements Player.
 func (s *liveSession) Play(ctx context.Context, r *PlayRequest) error {
 	if s.o.Play == nil {
 		return nil
@@ -147,6 +150,7 @@ func (s *liveSession) Play(ctx context.Context, r *PlayRequest) error {
 	return s.o.Play(ctx, r)
 }
 
+// Call implements Caller.
 func (s *liveSession) Call(ctx context.Context, name string, args []amf.Value) (amf.Value, error) {
 	return s.o.Methods.Call(ctx, name, args)
 }

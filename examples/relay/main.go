@@ -19,8 +19,9 @@ func main() {
 		log.Fatal("usage: relay rtmp://FROM/APP/STREAM rtmp://TO/APP/STREAM")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := relay(ctx, os.Args[1], os.Args[2]); err != nil {
+	err := relay(ctx, os.Args[1], os.Args[2])
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }

@@ -14,9 +14,6 @@ const (
 	fmtNone  = 3 // nothing
 )
 
-// maxHeader is the longest chunk header: 3 + 11 + 4.
-const maxHeader = 18
-
 var messageHeaderLen = [4]int{11, 7, 3, 0}
 
 // header is one chunk header as it stands on the wire, before anything is

@@ -74,16 +74,16 @@ func (c *Client) Context() context.Context { return c.conn.Context() }
 // LastRead is when the last byte came from the client.
 func (c *Client) LastRead() time.Time { return c.conn.LastRead() }
 
-// BytesRead counts what came from the client, BytesWritten what its socket took.
+// BytesRead counts the bytes that came from the client.
 func (c *Client) BytesRead() uint64 { return c.conn.BytesRead() }
 
 // BytesWritten counts the bytes the client's socket took.
 func (c *Client) BytesWritten() uint64 { return c.conn.BytesWritten() }
 
-// Publishing and Playing list the stream keys this client is publishing and playing now.
+// Publishing lists the stream keys this client is publishing now, or was when it left.
 func (c *Client) Publishing() []string { return c.streams.keys(true) }
 
-// Playing lists the stream keys this client is playing now.
+// Playing lists the stream keys this client is playing now, or was when it left.
 func (c *Client) Playing() []string { return c.streams.keys(false) }
 
 // flashPlayer matches what Flash Player and AIR call themselves: platform and version.

@@ -308,10 +308,13 @@ func TestSessionEvents(t *testing.T) {
 	type event struct {
 		app   string
 		ended bool
+		did   string
 	}
 	events := make(chan event, 4)
 	w := serve(t, live(), func(s *Server) {
-		s.OnSession = func(c *Client, ended bool, _ error) { events <- event{c.App, ended} }
+		s.OnSession = func(c *Client, ended bool, _ error) {
+			events <- event{c.App, ended, strings.Join(c.Publishing(), " ")}
+		}
 	})
 	p := open(t, w)
 	if list := w.Clients(); len(list) != 1 || list[0].App != "live" {
@@ -323,7 +326,7 @@ func TestSessionEvents(t *testing.T) {
 		t.Errorf("publishing %v, playing %v", c.Publishing(), c.Playing())
 	}
 	p.Close()
-	for _, want := range []event{{"live", false}, {"live", true}} {
+	for _, want := range []event{{"live", false, ""}, {"live", true, "live/cam"}} {
 		if got := <-events; got != want {
 			t.Errorf("event %v, want %v", got, want)
 		}

@@ -35,6 +35,7 @@ type streamTable struct {
 	byID   map[uint32]*netStream
 	last   uint32
 	closed bool
+	final  map[bool][]string // what was published (true) and played when the connection ended
 }
 
 func (t *streamTable) create(c *Client, max int) (*netStream, error) {
@@ -89,8 +90,11 @@ func (t *streamTable) all() []*netStream {
 
 // closeAll ends every stream, and every one that is started later.
 func (t *streamTable) closeAll() {
+	final := map[bool][]string{true: t.current(true), false: t.current(false)}
 	t.mu.Lock()
-	t.closed = true
+	if !t.closed {
+		t.closed, t.final = true, final
+	}
 	t.mu.Unlock()
 	for _, ns := range t.all() {
 		ns.stop()
@@ -103,7 +107,18 @@ func (t *streamTable) isClosed() bool {
 	return t.closed
 }
 
+// keys lists what is published or played, or was when the connection ended.
 func (t *streamTable) keys(publishing bool) []string {
+	t.mu.Lock()
+	closed, final := t.closed, t.final[publishing]
+	t.mu.Unlock()
+	if closed {
+		return final
+	}
+	return t.current(publishing)
+}
+
+func (t *streamTable) current(publishing bool) []string {
 	var keys []string
 	for _, ns := range t.all() {
 		ns.mu.Lock()

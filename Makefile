@@ -31,8 +31,8 @@ unit: ## all Go tests under the race detector; fuzz seeds and leak checks are am
 fuzz: ## every fuzz target for FUZZTIME (make fuzz FUZZTIME=10m)
 	scripts/fuzz $(FUZZTIME) $(PKG)
 
-e2e: ## real clients against the real binary
-	PENSTOCK_E2E=1 $(GO) test -count=1 -timeout 10m -v ./test/...
+e2e: ## real clients against the real binary, built with the race detector
+	PENSTOCK_E2E=1 PENSTOCK_E2E_RACE=1 $(GO) test -count=1 -timeout 10m -v ./test/...
 
 bench: ## make bench BENCH=Decode PKG=./amf
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)

@@ -56,7 +56,7 @@ type Client struct {
 }
 
 func newClient(s *Server, conn *rtmp.Conn, over *rtmp.LimitError) *Client {
-	c := &Client{server: s, conn: conn, over: over, Addr: conn.RemoteAddr(), Since: time.Now(), ID: newID()}
+	c := &Client{server: s, conn: conn, over: over, Addr: conn.RemoteAddr(), Since: time.Now(), ID: newID(), Secure: conn.Secure()}
 	c.calls.init(s.limits.PendingCalls)
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -334,7 +335,7 @@ func TestSessionEvents(t *testing.T) {
 }
 
 func TestRefusalIsLogged(t *testing.T) {
-	var log strings.Builder
+	var log lockedLog
 	w := serve(t, live(), func(s *Server) { s.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	p := rtmptest.Dial(t, w.addr)
 	p.Handshake()
@@ -350,4 +351,58 @@ func TestRefusalIsLogged(t *testing.T) {
 	if !strings.Contains(r.Error(), "unknown-application") || !errors.Is(r, r.Status) {
 		t.Errorf("error %q", r.Error())
 	}
+}
+
+func TestPlayersPerStream(t *testing.T) {
+	w := serve(t, live(), func(s *Server) { s.Limits.PlayersPerStream = 1 })
+	first, second := open(t, w), open(t, w)
+	first.Play("cam")
+	first.WantStatus(status.PlayReset)
+	first.WantStatus(status.PlayStart)
+	second.Play("cam")
+	if o := object(t, second.WantStatus(status.PlayFailed)); !strings.HasPrefix(o.String("description"), "[ Resource.Limit.Exceeded ] : ") {
+		t.Errorf("told %s", amf.Format(o))
+	}
+	w.wantRefusal(t, CauseLimit)
+	if n := w.Refusals(); n.Total != 1 || n.ByCause[CauseLimit] != 1 || n.ByLimit["players_per_stream"] != 1 {
+		t.Errorf("counted %+v", n)
+	}
+	second.Play("other")
+	second.WantStatus(status.PlayReset)
+}
+
+// What is too big for the caches is left out, counted and logged; the stream goes on.
+func TestMediaLimitsAreCounted(t *testing.T) {
+	var log lockedLog
+	w := serve(t, live(), func(s *Server) { s.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	p := open(t, w)
+	p.Publish("cam")
+	p.WantStatus(status.PublishStart)
+	p.SendVideo(0, append(config(1), make([]byte, 65<<10)...))
+	p.SendVideo(0, frame(true, 1))
+	p.Send(&rtmp.Command{Name: "_checkbw", Transaction: 9})
+	p.WantResult(9)
+	if n := w.Refusals(); n.Total != 0 || n.ByLimit["config_bytes"] != 1 {
+		t.Errorf("counted %+v", n)
+	}
+	if !strings.Contains(log.String(), "limit=config_bytes") {
+		t.Errorf("log: %s", log.String())
+	}
+}
+
+type lockedLog struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

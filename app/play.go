@@ -51,6 +51,10 @@ func (ns *netStream) start(r *PlayRequest) {
 			Status: status.For(status.PlayStreamNotFound, name).With("details", name)}, name)
 		return
 	}
+	if err := c.server.roomFor(key); err != nil {
+		ns.refuse(refusalOf(StagePlay, err, status.For(status.PlayFailed, name)), name)
+		return
+	}
 	ns.stop()
 	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval}
 	p.queue = media.NewQueue(c.server.limits.PlayerQueue, c.conn.Wake)
@@ -67,6 +71,18 @@ func (ns *netStream) start(r *PlayRequest) {
 		ns.stop()
 	}
 	c.server.Log.Info("playing", "session", c.ID, "app", c.App, "stream", redact(name))
+}
+
+// roomFor checks Limits.PlayersPerStream.
+func (s *Server) roomFor(key string) error {
+	max := s.limits.PlayersPerStream
+	if max <= 0 {
+		return nil
+	}
+	if st, ok := s.Registry.Stream(key); ok && st.Info().Players >= max {
+		return &rtmp.LimitError{Option: "players_per_stream", Value: max + 1, Max: max}
+	}
+	return nil
 }
 
 // announce sends what precedes the stream, in the order of a capture of FMS 4.5.

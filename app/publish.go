@@ -167,8 +167,13 @@ func (ns *netStream) published(pub *media.Publication, err error) error {
 				Status: status.New(status.PublishBadName, fmt.Sprintf("%s was taken over by another publisher.", name))}, name)
 		}
 		return nil
-	case errors.As(err, &limit), errors.As(err, &bad):
-		ns.client.server.Log.Debug("message dropped", "session", ns.client.ID, "error", err)
+	case errors.As(err, &limit):
+		if ns.client.server.counts.leftOut(limit.Option)%100 == 1 { // a flood must not fill the log
+			ns.client.server.Log.Warn("message left out", "session", ns.client.ID, "limit", limit.Option, "seen", limit.Got, "allowed", limit.Limit)
+		}
+		return ns.client.conn.CountUnknown()
+	case errors.As(err, &bad):
+		ns.client.server.Log.Debug("message left out", "session", ns.client.ID, "error", err)
 		return ns.client.conn.CountUnknown()
 	}
 	return err

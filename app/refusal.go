@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"sync"
 	"time"
 
 	"penstock/rtmp"
@@ -202,4 +204,53 @@ func causeOf(err error) (cause Cause, rule string, ok bool) {
 		return CauseProtocol, "", true
 	}
 	return "", "", false
+}
+
+// RefusalCounts are a server's counters of refusals.
+type RefusalCounts struct {
+	Total   uint64
+	ByCause map[Cause]uint64
+	// ByLimit counts by the option name of the limit that was exceeded, messages that were
+	// left out because of one included: those end no connection and are not in Total.
+	ByLimit map[string]uint64
+}
+
+// counters are safe for concurrent use. Causes and option names are few: a peer cannot add any.
+type counters struct {
+	mu sync.Mutex
+	n  RefusalCounts
+}
+
+func (c *counters) add(r *Refusal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n.Total++
+	if c.n.ByCause == nil {
+		c.n.ByCause = make(map[Cause]uint64)
+	}
+	c.n.ByCause[r.Cause]++
+	if r.Cause == CauseLimit || r.Cause == CauseIdle || r.Cause == CauseSlow {
+		c.limit(r.Rule)
+	}
+}
+
+// limit counts one use of a limit and returns how many there were. mu must be held.
+func (c *counters) limit(option string) uint64 {
+	if c.n.ByLimit == nil {
+		c.n.ByLimit = make(map[string]uint64)
+	}
+	c.n.ByLimit[option]++
+	return c.n.ByLimit[option]
+}
+
+func (c *counters) leftOut(option string) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limit(option)
+}
+
+func (c *counters) snapshot() RefusalCounts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return RefusalCounts{Total: c.n.Total, ByCause: maps.Clone(c.n.ByCause), ByLimit: maps.Clone(c.n.ByLimit)}
 }

@@ -118,7 +118,7 @@ type Server struct {
 	clients  map[*Client]struct{}
 	draining atomic.Bool
 	unloaded map[string]bool // applications that Unload removed
-	refused  atomic.Uint64
+	counts   counters
 }
 
 func (s *Server) init() {
@@ -202,8 +202,8 @@ func (s *Server) Clients() []*Client {
 	return list
 }
 
-// Refused counts the refusals so far.
-func (s *Server) Refused() uint64 { return s.refused.Load() }
+// Refusals counts what was refused so far.
+func (s *Server) Refusals() RefusalCounts { return s.counts.snapshot() }
 
 // Unload ends an application: its clients get NetConnection.Connect.AppShutdown, and so does
 // who connects to it until Load.
@@ -305,7 +305,7 @@ func (s *Server) Close() error {
 
 // refuse records one complete refusal: log line, counter, observer.
 func (s *Server) refuse(r *Refusal) {
-	s.refused.Add(1)
+	s.counts.add(r)
 	peer := ""
 	if r.Peer != nil {
 		peer = r.Peer.String()

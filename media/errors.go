@@ -27,7 +27,7 @@ func (e *BusyError) Error() string {
 // LimitError is returned when a publisher exceeds a limit. The frame was not
 // relayed; the publication goes on.
 type LimitError struct {
-	Option string // field of Options: ConfigBytes, MetadataBytes, ColorInfoBytes, Tracks; or MaxPayload
+	Option string // config_bytes, metadata_bytes, color_info_bytes or tracks (see Options); payload_bytes is MaxPayload
 	Limit  int
 	Got    int
 }

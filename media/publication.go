@@ -26,7 +26,7 @@ const MaxPayload = 1<<24 - 1
 
 func (p *Publication) send(k Kind, ts uint32, payload []byte) error {
 	if n := len(payload); n > MaxPayload {
-		return &LimitError{"MaxPayload", MaxPayload, n}
+		return &LimitError{"payload_bytes", MaxPayload, n}
 	}
 	f, err := NewFrame(k, 0, payload)
 	if err != nil {
@@ -41,7 +41,7 @@ func (p *Publication) send(k Kind, ts uint32, payload []byte) error {
 // payload passes to the stream.
 func (p *Publication) Data(ts uint32, name string, payload []byte) error {
 	if n := len(payload); n > MaxPayload {
-		return &LimitError{"MaxPayload", MaxPayload, n}
+		return &LimitError{"payload_bytes", MaxPayload, n}
 	}
 	return p.locked(func(s *Stream) error {
 		return s.publishData(NewData(s.clock.Map(Data, ts), name, payload))

@@ -115,9 +115,9 @@ func (s *Stream) admit(f *Frame) error {
 	o, i := &s.reg.o, &f.Info
 	switch {
 	case i.Config && len(f.Payload) > o.ConfigBytes:
-		return &LimitError{"ConfigBytes", o.ConfigBytes, len(f.Payload)}
+		return &LimitError{"config_bytes", o.ConfigBytes, len(f.Payload)}
 	case i.Metadata && len(f.Payload) > o.ColorInfoBytes:
-		return &LimitError{"ColorInfoBytes", o.ColorInfoBytes, len(f.Payload)}
+		return &LimitError{"color_info_bytes", o.ColorInfoBytes, len(f.Payload)}
 	}
 	seen := &s.state.video
 	if f.Kind == Audio {
@@ -125,14 +125,14 @@ func (s *Stream) admit(f *Frame) error {
 	}
 	if all := union(*seen, i.Tracks); all != *seen {
 		if n := all.Len(); n > o.Tracks {
-			return &LimitError{"Tracks", o.Tracks, n}
+			return &LimitError{"tracks", o.Tracks, n}
 		}
 		*seen = all
 	}
 	if i.Config {
 		next := headers{configs: s.state.head.with(f)}
 		if n := next.count(f.Kind); n > 2*o.Tracks {
-			return &LimitError{"Tracks", o.Tracks, n}
+			return &LimitError{"tracks", o.Tracks, n}
 		}
 	}
 	return nil
@@ -222,7 +222,7 @@ func (s *Stream) end(f *Frame) {
 func (s *Stream) publishData(f *Frame) error {
 	if f.Name == MetadataName {
 		if n, limit := len(f.Payload), s.reg.o.MetadataBytes; n > limit {
-			return &LimitError{"MetadataBytes", limit, n}
+			return &LimitError{"metadata_bytes", limit, n}
 		}
 		s.state.head.metadata = f
 		s.burst = burst{}

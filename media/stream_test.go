@@ -268,18 +268,18 @@ func TestLimits(t *testing.T) {
 		err    error
 	}{
 		{"", p.Video(0, big(videoConfig(1), 64<<10))},
-		{"ConfigBytes", p.Video(0, big(videoConfig(1), 64<<10+1))},
-		{"ConfigBytes", p.Audio(0, big(audioConfig(1), 64<<10+1))},
+		{"config_bytes", p.Video(0, big(videoConfig(1), 64<<10+1))},
+		{"config_bytes", p.Audio(0, big(audioConfig(1), 64<<10+1))},
 		{"", p.Video(0, big(colorInfo(1), 16<<10))},
-		{"ColorInfoBytes", p.Video(0, big(colorInfo(1), 16<<10+1))},
+		{"color_info_bytes", p.Video(0, big(colorInfo(1), 16<<10+1))},
 		{"", p.SetMetadata(big(metadata(1), 64<<10))},
-		{"MetadataBytes", p.SetMetadata(big(metadata(1), 64<<10+1))},
-		{"MetadataBytes", p.Data(0, MetadataName, big(metadata(1), 64<<10+1))},
+		{"metadata_bytes", p.SetMetadata(big(metadata(1), 64<<10+1))},
+		{"metadata_bytes", p.Data(0, MetadataName, big(metadata(1), 64<<10+1))},
 		{"", p.Video(0, trackConfig(1, 1))},
-		{"Tracks", p.Video(0, trackConfig(2, 1))},
-		{"Tracks", p.Video(0, trackKey(2, 1))},
-		{"MaxPayload", p.Video(0, big(keyFrame(1), MaxPayload+1))},
-		{"MaxPayload", p.Data(0, "x", make([]byte, MaxPayload+1))},
+		{"tracks", p.Video(0, trackConfig(2, 1))},
+		{"tracks", p.Video(0, trackKey(2, 1))},
+		{"payload_bytes", p.Video(0, big(keyFrame(1), MaxPayload+1))},
+		{"payload_bytes", p.Data(0, "x", make([]byte, MaxPayload+1))},
 	}
 	for i, tt := range tests {
 		var limit *LimitError

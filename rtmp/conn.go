@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -106,6 +107,12 @@ func (c *Conn) Context() context.Context { return c.ctx }
 
 // Handshake is the result of the handshake that preceded the connection.
 func (c *Conn) Handshake() handshake.Result { return c.hs }
+
+// Secure tells whether the connection came through TLS.
+func (c *Conn) Secure() bool {
+	_, ok := c.nc.(*tls.Conn)
+	return ok
+}
 
 // Limits are the connection's limits with every default filled in.
 func (c *Conn) Limits() Limits { return c.limits }

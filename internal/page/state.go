@@ -100,7 +100,7 @@ func keys(list []string) []string {
 // snapshot reads the server.
 func (h *handler) snapshot() *state {
 	s := &state{Now: time.Now().UnixMilli(), Streams: []stream{}, Connections: []connection{}}
-	s.Totals.Refused = h.o.Server.Refused()
+	s.Totals.Refused = h.o.Server.Refusals().Total
 	publishers := make(map[string]string)
 	for _, c := range h.o.Server.Clients() {
 		v := newConnection(c)

@@ -79,7 +79,7 @@ func (s *Server) roomFor(key string) error {
 	if max <= 0 {
 		return nil
 	}
-	if st, ok := s.Registry.Stream(key); ok && st.Info().Players >= max {
+	if st, ok := s.Registry.Stream(key); ok && st.Players >= max {
 		return &rtmp.LimitError{Option: "players_per_stream", Value: max + 1, Max: max}
 	}
 	return nil

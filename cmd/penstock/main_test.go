@@ -18,6 +18,8 @@ import (
 
 	"penstock/flv"
 	"penstock/internal/demo"
+	"penstock/rtmp"
+	"penstock/status"
 )
 
 // binary is the program, built once.
@@ -376,5 +378,35 @@ func TestStop(t *testing.T) {
 				t.Errorf("no JSON in the log: %s", line)
 			}
 		}
+	}
+}
+
+// Who has no patience for the grace period signals twice.
+func TestSecondSignal(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "c.yml")
+	if err := os.WriteFile(config, []byte("shutdown: {grace: 30s, reconnect_url: \"rtmp://other.example/live\", reconnect_grace: 20s}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server, url := serve(t, "--config", config)
+	asked := make(chan struct{}, 1)
+	client, err := rtmp.Dial(t.Context(), url+"/live", &rtmp.ClientConfig{
+		Capabilities: &rtmp.Capabilities{CapsEx: 1},
+		OnStatus: func(s *status.Status) {
+			if s.Code == status.ConnectReconnectRequest {
+				asked <- struct{}{}
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := server.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-asked // the server waits for this client to leave now
+	begin := time.Now()
+	if code := server.signal(t, syscall.SIGTERM); code == 0 || time.Since(begin) > 5*time.Second {
+		t.Errorf("exit code %d after %v", code, time.Since(begin))
 	}
 }

@@ -39,6 +39,9 @@ func (c *playCmd) Run(p *program) (err error) {
 	}
 	stream, err := client.Play(ctx, u.Stream, rtmp.PlayOptions{UntilEnd: true, Backpressure: true})
 	if err != nil {
+		if p.ctx.Err() != nil {
+			return nil // interrupted before the server answered
+		}
 		return told(err)
 	}
 	file, err := createFLV(p, c.Out)

@@ -46,6 +46,9 @@ func (c *publishCmd) Run(p *program) error {
 	}
 	stream, err := client.Publish(ctx, u.Stream)
 	if err != nil {
+		if p.ctx.Err() != nil {
+			return nil // interrupted before the server answered
+		}
 		return told(err)
 	}
 	m := startMeter(p, "published", c.Trace)

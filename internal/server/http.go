@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
 	"penstock/media"
+	"penstock/status"
 )
 
 // newHTTPServer serves the page, and streams under /APP/NAME.flv.
@@ -49,17 +51,30 @@ func newViewers(c *config.Config, registry *media.Registry, log *slog.Logger) *h
 		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
 		HideNames: true, // who may play a stream need not know the others
 		Allow: func(r *http.Request, key string) error {
-			name, _, _ := strings.Cut(key, "/")
-			a, ok := apps[name]
-			switch {
-			case !ok:
-				return fmt.Errorf("the application %q is not defined", name)
-			case a.Redirect != "":
-				return fmt.Errorf("the application %s has moved to %s", name, a.Redirect)
+			err := mayView(apps, key, remote(r.RemoteAddr))
+			if err != nil {
+				log.Warn(refusalMessage, "peer", r.RemoteAddr, "over", "http", "error", err)
 			}
-			return mayPlay(name, a, remote(r.RemoteAddr))
+			return err
 		},
 	})
+}
+
+// mayView is the rule for players over HTTP; its error is for them to read.
+func mayView(apps map[string]config.App, key string, from net.Addr) error {
+	name, _, _ := strings.Cut(key, "/")
+	a, ok := apps[name]
+	switch {
+	case !ok:
+		return fmt.Errorf("application %q is not defined", name)
+	case a.Redirect != "":
+		return fmt.Errorf("application %s has moved to %s", name, a.Redirect)
+	}
+	err := mayPlay(name, a, from)
+	if s, ok := status.Of(err); ok {
+		return errors.New(s.Description)
+	}
+	return err
 }
 
 // orNever turns the 0 of the configuration into what package httpflv means by not at all.

@@ -2,10 +2,18 @@ package server
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -222,6 +230,66 @@ func TestRedirect(t *testing.T) {
 	wantCode(t, err, status.ConnectRejected, "Application (live) is not defined.")
 }
 
+func TestApplicationsOverHTTP(t *testing.T) {
+	r := start(t, false, func(c *config.Config) {
+		c.Apps = map[string]config.App{"old": {Redirect: "rtmp://media.example.com/live"}, "live": config.DefaultApp()}
+		c.HTTP.Wait = 0
+	})
+	for path, want := range map[string]string{
+		"/old/a.flv":  "403 application old has moved to rtmp://media.example.com/live",
+		"/chat/a.flv": `403 application "chat" is not defined`,
+		"/live/a.flv": `404 stream "live/a" is not live`,
+	} {
+		resp, err := http.Get("http://" + r.http + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if got := fmt.Sprintf("%d %s", resp.StatusCode, bytes.TrimSpace(body)); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+// RTMP and RTMPS come in by the same port.
+func TestRTMPS(t *testing.T) {
+	cert, key := certificate(t)
+	r := start(t, false, func(c *config.Config) { c.RTMP.TLS = config.TLS{Cert: cert, Key: key} })
+	for _, scheme := range []string{"rtmp", "rtmps"} {
+		c := dial(t, scheme+"://"+r.rtmp+"/live", &rtmp.ClientConfig{TLSConfig: &tls.Config{InsecureSkipVerify: true}})
+		if v, err := c.Call(t.Context(), "ping"); v != "pong" || err != nil {
+			t.Errorf("%s: %v, %v", scheme, v, err)
+		}
+	}
+}
+
+// certificate makes files with a certificate that nobody trusts.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", pkcs8)
+}
+
 // Who may not publish or play is told which option would let them.
 func TestNetworkRules(t *testing.T) {
 	elsewhere := config.MustNetworks("203.0.113.0/24")
@@ -256,9 +324,10 @@ func TestNetworkRules(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			body, _ := io.ReadAll(resp.Body)
 			resp.Body.Close()
-			if forbidden := resp.StatusCode == http.StatusForbidden; forbidden != (tc.name == "play") {
-				t.Errorf("over HTTP: %s", resp.Status)
+			if forbidden := resp.StatusCode == http.StatusForbidden; forbidden != (tc.name == "play") || forbidden && string(body) != tc.text+"\n" {
+				t.Errorf("over HTTP: %s %s", resp.Status, body)
 			}
 		})
 	}

@@ -216,6 +216,39 @@ func TestDialRefused(t *testing.T) {
 	}
 }
 
+// A server that is slow to close gets FIN from a client it has refused, not RST.
+func TestDialRefusedEndsInOrder(t *testing.T) {
+	done := make(chan struct{})
+	url := serve(t, func(p *rtmptest.Peer) {
+		defer close(done)
+		p.Handshake()
+		p.Refuse(p.WantCommand("connect"), status.New(status.ConnectRejected, "No."))
+		time.Sleep(30 * time.Millisecond)
+		p.Send(rtmp.CloseCommand())
+		p.CloseWrite()
+		p.WantClosed()
+	})
+	_, err := rtmp.Dial(t.Context(), url, nil)
+	wantStatus(t, err, status.ConnectRejected)
+	<-done
+}
+
+// A context that ends together with the answer wins.
+func TestDialCancelledWithTheAnswer(t *testing.T) {
+	url := accepted(t, func(p *rtmptest.Peer) { p.WantClosed() })
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("changed my mind")
+	_, err := rtmp.Dial(ctx, url, &rtmp.ClientConfig{Trace: func(d rtmp.Direction, m *rtmp.Message) {
+		if d == rtmp.In && m.Type == rtmp.TypeCommandAMF0 {
+			cancel(cause)
+		}
+	}})
+	wantStatus(t, err, status.ConnectFailed)
+	if !errors.Is(err, cause) {
+		t.Errorf("error %v, want the context's cause in it", err)
+	}
+}
+
 func TestDialRedirectIsTold(t *testing.T) {
 	url := serve(t, func(p *rtmptest.Peer) {
 		p.Handshake()

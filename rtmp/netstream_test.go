@@ -168,6 +168,22 @@ func TestPublishAnswers(t *testing.T) {
 	}
 }
 
+// The status is the answer, even when the connection has ended by the time it is looked at.
+func TestPublishRefusedAndClosed(t *testing.T) {
+	url := accepted(t, func(p *rtmptest.Peer) {
+		publishing(p)
+		m, _ := rtmp.OnStatus(1, status.New(status.PublishBadName, "x")).Message()
+		bye, _ := rtmp.CloseCommand().Message()
+		p.SendMessage(m, bye)
+		_, _ = io.Copy(io.Discard, p.Conn())
+	})
+	for range 30 {
+		c := dial(t, url, nil)
+		_, err := c.Publish(t.Context(), "x")
+		wantStatus(t, err, status.PublishBadName)
+	}
+}
+
 func TestCreateStreamAnswers(t *testing.T) {
 	for name, answer := range map[string]func(p *rtmptest.Peer, m *rtmptest.Received){
 		"no number": func(p *rtmptest.Peer, m *rtmptest.Received) { p.Send(m.Command.Result(nil, "one")) },

@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -55,10 +56,17 @@ func TestTracer(t *testing.T) {
 func TestTracerLines(t *testing.T) {
 	var b bytes.Buffer
 	trace := NewTracer(&b)
-	long, _ := (&Command{Name: strings.Repeat("x", 60000), Transaction: 1, Args: []amf.Value{strings.Repeat("y", 60000)}}).Message()
-	trace(Out, long)
-	if b.Len() > maxTraceLine+200 {
-		t.Errorf("a line of %d bytes", b.Len())
+	o := amf.NewObject()
+	for i := range 500 {
+		o.Props = append(o.Props, prop(fmt.Sprintf("property number %d", i), strings.Repeat("z", 100)))
+	}
+	for _, args := range [][]amf.Value{{o}, {strings.Repeat("y", 60000)}, make([]amf.Value, 5000)} {
+		b.Reset()
+		long, _ := (&Command{Name: strings.Repeat("x", 60000), Transaction: 1, Args: args}).Message()
+		trace(Out, long)
+		if b.Len() > maxTraceLine+200 {
+			t.Errorf("a line of %d bytes", b.Len())
+		}
 	}
 	if !regexp.MustCompile(`^ +\d+\.\d -> Command `).Match(b.Bytes()) {
 		t.Errorf("line %.60q", b.String())

@@ -76,3 +76,34 @@ func TestSecondPublisherIsToldWhy(t *testing.T) {
 		t.Errorf("the first publisher was ended: %v", first.err)
 	}
 }
+
+// What other publishers send arrives at a player as it was: GStreamer and our own client.
+func TestOtherPublishers(t *testing.T) {
+	needs(t, "ffmpeg", "ffprobe", "gst-launch-1.0")
+	file := media(t, "h264.flv")
+	src := probe(t, file)
+	for _, tc := range []struct {
+		name    string
+		command func(url string) []string
+	}{
+		{"gstreamer", func(url string) []string {
+			return []string{
+				"gst-launch-1.0", "-q", "filesrc", "location=" + file, "!", "flvdemux", "name=d",
+				"d.video", "!", "queue", "!", "m.video", "d.audio", "!", "queue", "!", "m.audio",
+				"flvmux", "name=m", "streamable=true", "!", "rtmp2sink", "sync=true", "location=" + url,
+			}
+		}},
+		{"penstock", func(url string) []string { return []string{binary(t), "publish", file, url} }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := serve(t)
+			p := players(t)[0].begin(t, s.rtmp+"/live/b", 5*time.Second)
+			args := tc.command(s.rtmp + "/live/b")
+			start(t, args[0], args[1:]...)
+			time.Sleep(5 * time.Second)
+			if err := compare(src, p.end(t), 60); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

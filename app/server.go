@@ -303,6 +303,19 @@ func (s *Server) Close() error {
 	return s.rtmp.Close()
 }
 
+// Record records a refusal that was made outside RTMP, by an outlet: the log, the counters and
+// OnRefusal then know of it too. Time and XStatus are filled in when they are zero.
+func (s *Server) Record(r *Refusal) {
+	s.init()
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	if r.XStatus == 0 {
+		r.XStatus = xStatus(r.Stage, r.Cause)
+	}
+	s.refuse(r)
+}
+
 // refuse records one complete refusal: log line, counter, observer.
 func (s *Server) refuse(r *Refusal) {
 	s.counts.add(r)

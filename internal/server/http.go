@@ -2,17 +2,17 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"time"
 
+	"penstock/app"
 	"penstock/internal/config"
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
-	"penstock/media"
+
 	"penstock/status"
 )
 
@@ -44,37 +44,45 @@ func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
 }
 
 // newViewers serves streams to players over HTTP and WebSocket, under the rules of the applications.
-func newViewers(c *config.Config, registry *media.Registry, log *slog.Logger) *httpflv.Handler {
+func newViewers(c *config.Config, srv *app.Server, log *slog.Logger) *httpflv.Handler {
 	apps := c.Applications()
-	return httpflv.New(registry, httpflv.Options{
+	return httpflv.New(srv.Registry, httpflv.Options{
 		Wait: orNever(c.HTTP.Wait), Linger: orNever(c.HTTP.Linger), WriteTimeout: time.Duration(c.Limits.WriteTimeout),
 		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
 		HideNames: true, // who may play a stream need not know the others
 		Allow: func(r *http.Request, key string) error {
-			err := mayView(apps, key, remote(r.RemoteAddr))
-			if err != nil {
-				log.Warn(refusalMessage, "peer", r.RemoteAddr, "over", "http", "error", err)
+			refusal := mayView(apps, key, remote(r.RemoteAddr))
+			if refusal == nil {
+				return nil
 			}
-			return err
+			refusal.FlashVer = r.UserAgent()
+			srv.Record(refusal)
+			return errors.New(refusal.Status.Description)
 		},
 	})
 }
 
-// mayView is the rule for players over HTTP; its error is for them to read.
-func mayView(apps map[string]config.App, key string, from net.Addr) error {
+// mayView is the rule for players over HTTP; the description of its status is for them to read.
+func mayView(apps map[string]config.App, key string, from net.Addr) *app.Refusal {
 	name, _, _ := strings.Cut(key, "/")
+	refuse := func(cause app.Cause, s *status.Status) *app.Refusal {
+		return &app.Refusal{Stage: app.StagePlay, Cause: cause, Rule: "http", Status: s, App: name, Peer: from}
+	}
 	a, ok := apps[name]
 	switch {
 	case !ok:
-		return fmt.Errorf("application %q is not defined", name)
+		return refuse(app.CauseUnknownApp, status.Newf(status.PlayFailed, "application %q is not defined", name))
 	case a.Redirect != "":
-		return fmt.Errorf("application %s has moved to %s", name, a.Redirect)
+		return refuse(app.CauseRedirect, status.Newf(status.PlayFailed, "application %s has moved to %s", name, a.Redirect))
 	}
 	err := mayPlay(name, a, from)
-	if s, ok := status.Of(err); ok {
-		return errors.New(s.Description)
+	if err == nil {
+		return nil
 	}
-	return err
+	if s, ok := status.Of(err); ok {
+		return refuse(app.CausePolicy, s)
+	}
+	return refuse(app.CauseFailed, status.New(status.PlayFailed, err.Error()))
 }
 
 // orNever turns the 0 of the configuration into what package httpflv means by not at all.

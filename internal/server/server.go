@@ -69,7 +69,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		}
 		s.app.PageURL = "http://" + display(s.httpListener.Addr()) + "/"
 		s.httpListener = limitHTTP(s.httpListener, c.Limits.HTTPConnections, o.Log)
-		s.viewers = newViewers(c, s.app.Registry, o.Log)
+		s.viewers = newViewers(c, s.app, o.Log)
 		s.http = s.newHTTPServer(recent)
 	}
 	return s, nil

@@ -406,3 +406,32 @@ func (l *lockedLog) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// What may be a stream key stands in no log line, not even as part of what the client was told.
+func TestStreamNamesAreShortenedInLogs(t *testing.T) {
+	const key = "secret-key-9f8e7d6c"
+	var log lockedLog
+	w := serve(t, live(), func(s *Server) {
+		s.Log = slog.New(slog.NewTextHandler(&log, nil))
+		s.Limits.PublishTimeout = 50 * time.Millisecond
+	})
+	busy, err := w.Streams().Publish("live/"+key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	p := open(t, w)
+	p.Publish(key)
+	if o := object(t, p.WantStatus(status.PublishBadName)); !strings.Contains(o.String("description"), key) {
+		t.Errorf("the publisher was told %s", amf.Format(o))
+	}
+	p.Play(key + "/..")
+	p.WantStatus(status.PlayFailed)
+	if r := w.wantRefusal(t, CauseBusyName); r.Told() != "secret…"+" is already being published." {
+		t.Errorf("told %q", r.Told())
+	}
+	w.wantRefusal(t, CauseBadName)
+	if strings.Contains(log.String(), key) {
+		t.Errorf("the log has the key: %s", log.String())
+	}
+}

@@ -72,7 +72,7 @@ func (c *Client) mayPublish(r *PublishRequest) *Refusal {
 func busyRefusal(err error, name string) *Refusal {
 	var busy *media.BusyError
 	if errors.As(err, &busy) {
-		return &Refusal{Stage: StagePublish, Cause: CauseBusyName, Err: err, Status: status.For(status.PublishBadName, name)}
+		return &Refusal{Stage: StagePublish, Cause: CauseBusyName, Status: status.For(status.PublishBadName, name)}
 	}
 	return refusalOf(StagePublish, err, status.For(status.PublishDenied, name))
 }

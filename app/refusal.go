@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +70,25 @@ type Refusal struct {
 	Stream   string // redacted
 	FlashVer string
 	Err      error // the inner reason, never sent to the client
+
+	stream string // the name that Stream shortens
+}
+
+// Told is the description that the client was sent, with the stream's name shortened as in
+// Stream: names are keys for many, and must not stand in logs and on pages.
+func (r *Refusal) Told() string {
+	if r.Status == nil {
+		return ""
+	}
+	return r.hide(r.Status.Description)
+}
+
+// hide shortens the stream's name in a text. Three letters are no secret, and may be part of a word.
+func (r *Refusal) hide(text string) string {
+	if len(r.stream) <= 3 {
+		return text
+	}
+	return strings.ReplaceAll(text, r.stream, r.Stream)
 }
 
 func (r *Refusal) Error() string {
@@ -106,7 +126,7 @@ func (r *Refusal) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("rule", r.Rule))
 	}
 	if r.Status != nil {
-		attrs = append(attrs, slog.String("code", string(r.Status.Code)), slog.String("description", r.Status.Description))
+		attrs = append(attrs, slog.String("code", string(r.Status.Code)), slog.String("description", r.Told()))
 	}
 	if r.App != "" {
 		attrs = append(attrs, slog.String("app", r.App))
@@ -115,7 +135,7 @@ func (r *Refusal) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("stream", r.Stream))
 	}
 	if r.Err != nil {
-		attrs = append(attrs, slog.String("error", r.Err.Error()))
+		attrs = append(attrs, slog.String("error", r.hide(r.Err.Error())))
 	}
 	return slog.GroupValue(attrs...)
 }

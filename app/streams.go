@@ -308,7 +308,7 @@ func (ns *netStream) tell(s *status.Status) {
 // nothing is ended after Limits.RefusedTimeout.
 func (ns *netStream) refuse(r *Refusal, name string) {
 	ns.tell(r.Status)
-	r.Stream = redact(name)
+	r.stream, r.Stream = name, redact(name)
 	ns.client.refused(r)
 	ns.client.watch.refused()
 }

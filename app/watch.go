@@ -169,7 +169,7 @@ func (c *Client) checkStreams(now time.Time) bool {
 		if err := p.check(now); err != nil {
 			st := status.New(status.PlayInsufficientBW, "The player is too slow for the stream.").With("details", p.name)
 			c.finishWith(err, c.onStatus(ns.id, st), rtmp.CloseCommand())
-			c.refused(&Refusal{Stage: StageConnection, Cause: CauseSlow, Rule: "player_queue", Status: st, Stream: redact(p.name), Err: err})
+			c.refused(&Refusal{Stage: StageConnection, Cause: CauseSlow, Rule: "player_queue", Status: st, Stream: redact(p.name), stream: p.name, Err: err})
 			return true
 		}
 	}

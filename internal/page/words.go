@@ -42,7 +42,7 @@ func newRefusal(r *app.Refusal) refusal {
 		v.Software = software(r.FlashVer)
 	}
 	if r.Status != nil {
-		v.Code, v.Description = clean(string(r.Status.Code), maxText), clean(r.Status.Description, maxText)
+		v.Code, v.Description = clean(string(r.Status.Code), maxText), clean(r.Told(), maxText)
 	}
 	return v
 }

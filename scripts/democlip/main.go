@@ -43,50 +43,44 @@ func (s swell) at(x, turn float64) float64 {
 
 func cover(distance float64) float64 { return min(max(distance, 0), 1) }
 
-// picture draws the frame at the given turn (0 to 2π over one loop) into out.
-func picture(turn float64, out []byte) {
+// row draws line y of the frame at the given turn (0 to 2π over one loop) into out.
+func row(turn float64, y int, out []byte) {
 	low, high := rgb{255, 148, 104}, rgb{30, 34, 88}
 	warm, lamp := rgb{255, 206, 140}, rgb{255, 236, 178}
 	sunX, sunY := width*(0.5+0.30*math.Cos(turn)), height*(0.34-0.09*math.Sin(turn))
 	lampX := width * (0.5 - 0.40*math.Cos(turn))
 	lampY := swells[2].at(lampX, turn) - 5
-	i := 0
-	var line [4]float64
-	for y := range height {
-		for x := range width {
-			px, py := float64(x)+0.5, float64(y)+0.5
-			for k := range swells {
-				line[k] = swells[k].at(px, turn)
+	for x := range width {
+		px, py := float64(x)+0.5, float64(y)+0.5
+		c := high.towards(low, min(1, py/(height*0.56)))
+		d := math.Hypot(px-sunX, py-sunY)
+		c = c.towards(warm, 0.60*math.Exp(-d*d/(120*120)))
+		c = c.towards(rgb{255, 240, 205}, cover(32-d))
+		for k, s := range swells {
+			depth := py - s.at(px, turn)
+			// Light from the sun lies on each crest and along a path below it.
+			path := math.Exp(-math.Pow((px-sunX)/(46+34*float64(k)), 2)) * (0.5 + 0.5*math.Sin(depth*0.55+float64(k)))
+			lit := s.colour.towards(warm, 0.34*path+0.16*math.Exp(-math.Max(depth, 0)/5))
+			c = c.towards(lit, cover(depth/1.4+0.5))
+			if k == 2 {
+				l := math.Hypot(px-lampX, py-lampY)
+				c = c.towards(lamp, 0.42*math.Exp(-l*l/(26*26)))
+				c = c.towards(lamp, cover(8-l))
 			}
-			c := high.towards(low, min(1, py/(height*0.56)))
-			d := math.Hypot(px-sunX, py-sunY)
-			c = c.towards(warm, 0.60*math.Exp(-d*d/(120*120)))
-			c = c.towards(rgb{255, 240, 205}, cover(32-d))
-			for k, s := range swells {
-				depth := py - line[k]
-				// Light from the sun lies on each crest and along a path below it.
-				path := math.Exp(-math.Pow((px-sunX)/(46+34*float64(k)), 2)) * (0.5 + 0.5*math.Sin(depth*0.55+float64(k)))
-				lit := s.colour.towards(warm, 0.34*path+0.16*math.Exp(-math.Max(depth, 0)/5))
-				c = c.towards(lit, cover(depth/1.4+0.5))
-				if k == 2 {
-					l := math.Hypot(px-lampX, py-lampY)
-					c = c.towards(lamp, 0.42*math.Exp(-l*l/(26*26)))
-					c = c.towards(lamp, cover(8-l))
-				}
-			}
-			out[i], out[i+1], out[i+2] = byte(c.r+0.5), byte(c.g+0.5), byte(c.b+0.5)
-			i += 3
 		}
+		out[3*x], out[3*x+1], out[3*x+2] = byte(c.r+0.5), byte(c.g+0.5), byte(c.b+0.5)
 	}
 }
 
 func main() {
 	w := bufio.NewWriterSize(os.Stdout, 1<<20)
-	frame := make([]byte, 3*width*height)
+	line := make([]byte, 3*width)
 	for n := range frames {
-		picture(2*math.Pi*float64(n)/frames, frame)
-		if _, err := w.Write(frame); err != nil {
-			log.Fatal(err)
+		for y := range height {
+			row(2*math.Pi*float64(n)/frames, y, line)
+			if _, err := w.Write(line); err != nil {
+				log.Fatal(err)
+			}
 		}
 	}
 	if err := w.Flush(); err != nil {

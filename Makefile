@@ -7,6 +7,9 @@ BENCH    ?= .
 PKG      ?= ./...
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
+# Where scripts/setup puts Node.js when the system's is too old.
+export PATH := $(CURDIR)/.bin/node/bin:$(PATH)
+
 .PHONY: all build setup lint vet unit fuzz e2e test bench generate clean
 
 all: build

@@ -71,6 +71,7 @@ type Conn struct {
 	bytesOut  atomic.Uint64
 	peerAcked atomic.Uint32                // last Acknowledgement of the peer
 	finishing atomic.Bool                  // what arrives is discarded
+	finishBy  atomic.Int64                 // unix ns by which the last words must be written, 0 while not finishing
 	newLimits atomic.Pointer[chunk.Limits] // for the reader to take over at its next read
 
 	out     outbound

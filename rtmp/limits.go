@@ -68,6 +68,10 @@ func (l Limits) WithDefaults() Limits {
 	return l
 }
 
+// OptionWriteTimeout is the option name of WriteTimeout: the peer took too long to read, where
+// every other limit says that it sent too much.
+const OptionWriteTimeout = "write_timeout"
+
 // LimitError says which limit a peer went over. Option is the name under which the limit is
 // configured; Value is what was seen, Max what is allowed.
 type LimitError struct {

@@ -176,7 +176,7 @@ func (c *Conn) Detach(s Source) {
 // Finish ends the connection in order: messages are queued behind what waits, everything is
 // flushed, media is no longer pulled, and FIN is sent. What the peer still sends is read and
 // thrown away until it ends too or CloseLinger has passed, so that no RST overtakes the last
-// words. The connection's context ends at once with cause. Finish does not block; only the
+// words. A peer that takes them byte by byte has WriteTimeout and CloseLinger together. The connection's context ends at once with cause. Finish does not block; only the
 // first call counts.
 func (c *Conn) Finish(cause error, msgs ...*Message) {
 	o := &c.out
@@ -197,6 +197,7 @@ func (c *Conn) Finish(cause error, msgs ...*Message) {
 	if cause == nil {
 		cause = ErrFinished
 	}
+	c.finishBy.Store(time.Now().Add(c.limits.WriteTimeout + c.limits.CloseLinger).UnixNano())
 	c.finishing.Store(true)
 	c.cancel(cause)
 	c.Wake()
@@ -217,6 +218,9 @@ func (c *Conn) writeLoop() {
 	for {
 		finished, err := c.writePending(&b)
 		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = fmt.Errorf("%w (%w)", &LimitError{Option: OptionWriteTimeout, Value: "longer", Max: c.limits.WriteTimeout}, err)
+			}
 			c.Close(fmt.Errorf("rtmp: write: %w", err))
 			return
 		}
@@ -296,6 +300,9 @@ func (c *Conn) write(b *batch) error {
 	rest := b.flat
 	progress := time.Now()
 	for now := progress; ; now = time.Now() {
+		if by := c.finishBy.Load(); by != 0 && now.UnixNano() > by {
+			return fmt.Errorf("the last words were not taken in time: %w", os.ErrDeadlineExceeded)
+		}
 		if !vectored || b.deadline.Sub(now) < c.limits.WriteTimeout*2/3 {
 			b.deadline = now.Add(c.limits.WriteTimeout)
 			if err := c.nc.SetWriteDeadline(b.deadline); err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ var ErrServerClosed = errors.New("rtmp: server closed")
 // Handler is required. RTMP and, with a TLSConfig, RTMPS are told apart by their first byte.
 type Server struct {
 	// Handler serves one connection in a goroutine of its own; the connection is closed when
-	// it returns, once a Finish that is under way has been flushed. A connection with a non-nil Over must be refused: it is over a limit and was
-	// let in only to be told so.
+	// it returns, once a Finish that is under way has been flushed, or panics. A connection with
+	// a non-nil over must be refused: it is over a limit and was let in only to be told so.
 	Handler func(c *Conn, over *LimitError)
 
 	TLSConfig *tls.Config // nil: RTMPS is answered with a TLS alert
@@ -179,12 +180,23 @@ func (s *Server) serve(nc net.Conn) {
 		o.Trace = s.Trace(nc)
 	}
 	c := NewConn(secured, o)
-	s.Handler(c, over)
+	s.handle(c, over)
 	if c.finishing.Load() {
 		c.Wait() // last words are still under way; WriteTimeout bounds this
 	}
 	c.Close(ErrServerClosed)
 	c.Wait()
+}
+
+// handle calls Handler. One that panics loses its own connection only.
+func (s *Server) handle(c *Conn, over *LimitError) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log().Error("connection handler panicked", "peer", c.RemoteAddr().String(), "panic", p, "stack", string(debug.Stack()))
+			c.Close(fmt.Errorf("rtmp: handler panicked: %v", p))
+		}
+	}()
+	s.Handler(c, over)
 }
 
 func (s *Server) turned(nc net.Conn, why error) {
@@ -248,7 +260,8 @@ func (s *Server) Close() error {
 }
 
 // Shutdown stops listening and waits for the connections to end; those left when ctx ends are
-// closed and the context's error is returned. It does not ask connections to end: the handler's
+// closed and the context's error is returned, a second later at the most: a handler that does
+// not notice its connection's end is not waited for. It does not ask connections to end: the handler's
 // owner does (see Conn.Finish).
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop(false)
@@ -262,7 +275,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		s.stop(true)
-		<-done
+		late := time.NewTimer(time.Second)
+		defer late.Stop()
+		select {
+		case <-done:
+		case <-late.C:
+		}
 		return context.Cause(ctx)
 	}
 }

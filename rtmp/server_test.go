@@ -482,3 +482,18 @@ func BenchmarkCallLoopback(b *testing.B) {
 		}
 	}
 }
+
+// A handler that panics loses its own connection, not the server.
+func TestServerHandlerPanics(t *testing.T) {
+	var calls atomic.Int32
+	addr := start(t, &rtmp.Server{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Handler: func(c *rtmp.Conn, over *rtmp.LimitError) {
+		if calls.Add(1) == 1 {
+			panic("first")
+		}
+		accept(c, over)
+	}})
+	p := rtmptest.Dial(t, addr)
+	p.Handshake()
+	p.WantClosed()
+	rtmptest.Dial(t, addr).Open("live")
+}

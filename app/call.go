@@ -13,6 +13,7 @@ import (
 
 // execute runs one command in the commands goroutine.
 func (c *Client) execute(cmd *rtmp.Command) {
+	defer c.crashed()
 	if cmd.Name == "connect" {
 		c.connect(cmd)
 		return
@@ -76,7 +77,7 @@ func (c *Client) refuseCall(cmd *rtmp.Command, r *Refusal) {
 	if cmd.Transaction != 0 {
 		c.send(cmd.Error(r.Status))
 	}
-	if r.Rule == "" {
+	if r.Rule == "" && !r.countsRule() {
 		r.Rule = shorten(cmd.Name, 64)
 	}
 	c.refused(r)
@@ -88,6 +89,7 @@ type callTable struct {
 	next    float64
 	max     int
 	waiting map[float64]chan callAnswer
+	asked   chan struct{} // closed while any wait
 }
 
 type callAnswer struct {
@@ -95,13 +97,25 @@ type callAnswer struct {
 	err   error
 }
 
-func (t *callTable) init(max int) { t.max, t.waiting = max, make(map[float64]chan callAnswer) }
+func (t *callTable) init(max int) {
+	t.max, t.waiting, t.asked = max, make(map[float64]chan callAnswer), make(chan struct{})
+}
+
+// waits returns a channel that is closed when a call waits for its answer.
+func (t *callTable) waits() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.asked
+}
 
 func (t *callTable) add() (txn float64, ch chan callAnswer, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.waiting) >= t.max {
 		return 0, nil, &rtmp.LimitError{Option: "pending_calls", Value: len(t.waiting) + 1, Max: t.max}
+	}
+	if len(t.waiting) == 0 {
+		close(t.asked)
 	}
 	t.next++
 	ch = make(chan callAnswer, 1)
@@ -114,6 +128,9 @@ func (t *callTable) take(txn float64) chan callAnswer {
 	defer t.mu.Unlock()
 	ch := t.waiting[txn]
 	delete(t.waiting, txn)
+	if ch != nil && len(t.waiting) == 0 {
+		t.asked = make(chan struct{})
+	}
 	return ch
 }
 

@@ -57,6 +57,10 @@ func publisherLife(addr, name string, life uint32) error {
 			time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
 		}
 	}
+	// What was written may wait still, and the half message must not come in between.
+	if _, err := c.Call(ctx, "_checkbw"); err != nil {
+		return err
+	}
 	// Half a message by hand, then gone: with FIN or with RST.
 	_, _ = raw.Write([]byte{0x06, 0, 0, 40, 0, 2, 188, 9, 1, 0, 0, 0, 0x17, 1, 0, 0, 0, 0xFF, 0xFF})
 	if tcp, ok := raw.(*net.TCPConn); ok && rand.IntN(2) == 0 {

@@ -43,7 +43,10 @@ type Client struct {
 
 	// ident guards the exported fields against refusals that are recorded by other goroutines
 	// while connect is still being read.
-	ident     sync.Mutex
+	ident sync.Mutex
+	// Likewise: what the client may send, see allowSizes.
+	sizesAsked, sizesAccepted bool
+
 	connected bool        // commands goroutine only: connect was accepted
 	session   Session     // likewise; leave reads it after that goroutine has ended
 	capsEx    uint32      // set before the server remembers the client
@@ -53,6 +56,10 @@ type Client struct {
 	calls   callTable
 	streams streamTable
 	watch   watchdog
+
+	// Reader only: media that came before it could be judged.
+	parked      []rtmp.Message
+	parkedBytes int
 }
 
 func newClient(s *Server, conn *rtmp.Conn, over *rtmp.LimitError) *Client {

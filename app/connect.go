@@ -83,7 +83,7 @@ func (c *Client) connect(cmd *rtmp.Command) {
 		c.accept(cmd, session)
 	})
 	if err == nil && session != nil && c.session == nil {
-		session.Close(context.DeadlineExceeded)
+		c.closeSession(session, context.DeadlineExceeded)
 	}
 }
 
@@ -103,13 +103,11 @@ func (c *Client) accept(cmd *rtmp.Command, session Session) {
 		defer c.shutdown()
 	}
 	c.watch.accepted(session)
-	c.conn.SetChunkLimits(acceptedLimits(c.server.limits.RTMP.Chunk))
+	c.allowSizes(false, true)
 	msgs := append(greeting(), rtmp.NewUserControl(rtmp.EventStreamBegin, 0), rtmp.SetChunkSize(PublisherChunkSize))
 	c.connectResult(cmd, msgs)
 	c.server.Log.Info("connected", "session", c.ID, "peer", c.Addr, "app", c.App, "instance", c.Instance, "flashver", c.FlashVer)
-	if c.server.OnSession != nil {
-		c.server.OnSession(c, false, nil)
-	}
+	c.server.tellSession(c, false, nil)
 }
 
 // PublisherChunkSize is the chunk size that follows connect, in bytes; players are told

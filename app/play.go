@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"penstock/amf"
@@ -59,9 +58,7 @@ func (ns *netStream) start(r *PlayRequest) {
 	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval}
 	p.queue = media.NewQueue(c.server.limits.PlayerQueue, c.conn.Wake)
 	ns.announce(name, r.Reset)
-	p.joining.Store(true)
 	p.sub = c.server.Registry.Subscribe(key, p)
-	p.joining.Store(false)
 	ns.mu.Lock()
 	ns.name, ns.key, ns.player = name, key, p
 	ns.mu.Unlock()
@@ -219,8 +216,6 @@ type player struct {
 	sub   *media.Subscription
 	rate  time.Duration
 
-	joining atomic.Bool // markers that arrive now were there before us
-
 	frames []*media.Frame // writer goroutine only
 
 	// Commands goroutine only.
@@ -232,16 +227,12 @@ type player struct {
 }
 
 // Deliver implements media.Subscriber.
-func (p *player) Deliver(f *media.Frame) {
-	if f.Kind == media.Published && p.joining.Load() {
-		return // on the air already: nothing to notify of
-	}
-	p.queue.Deliver(f)
-}
+func (p *player) Deliver(f *media.Frame) { p.queue.Deliver(f) }
 
-// Replay implements media.Replayer.
+// Replay implements media.Replayer. A publisher that was there before the player is nothing to
+// notify of.
 func (p *player) Replay(fs []*media.Frame) {
-	if len(fs) > 0 && fs[0].Kind == media.Published && p.joining.Load() {
+	if len(fs) > 0 && fs[0].Kind == media.Published {
 		fs = fs[1:]
 	}
 	p.queue.Replay(fs)

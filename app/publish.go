@@ -125,7 +125,14 @@ func (c *Client) alive(pub *media.Publication) bool {
 		case <-deadline.C:
 			return other.client.conn.BytesRead() != before
 		case <-tick.C:
-			if other.client.conn.BytesRead() != before {
+			if other.client.conn.BytesRead() == before {
+				continue
+			}
+			// What was read may be the rest of what a publisher sent that is gone: its end follows.
+			select {
+			case <-pub.Done():
+				return false
+			case <-time.After(c.server.limits.PublishTimeout / 10):
 				return true
 			}
 		case <-c.Context().Done():
@@ -183,8 +190,7 @@ func (ns *netStream) published(pub *media.Publication, err error) error {
 func (c *Client) data(pub *media.Publication, m *rtmp.Message) error {
 	name, args, body, err := rtmp.ParseData(m, c.server.limits.RTMP.AMF)
 	if err != nil {
-		// Cameras send timecode that is no AMF: dropped, as every server does.
-		return c.conn.CountUnknown()
+		return nil // cameras send timecode that is no AMF with every picture: dropped, as every server does
 	}
 	switch name {
 	case "@setDataFrame":

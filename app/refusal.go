@@ -213,6 +213,9 @@ func overLimit(l *rtmp.LimitError) string {
 func causeOf(err error) (cause Cause, rule string, ok bool) {
 	var limit *rtmp.LimitError
 	if errors.As(err, &limit) {
+		if limit.Option == rtmp.OptionWriteTimeout {
+			return CauseSlow, limit.Option, true
+		}
 		return CauseLimit, limit.Option, true
 	}
 	var cl *chunk.LimitError
@@ -235,6 +238,11 @@ type RefusalCounts struct {
 	ByLimit map[string]uint64
 }
 
+// countsRule tells whether Rule is the name of an option.
+func (r *Refusal) countsRule() bool {
+	return r.Cause == CauseLimit || r.Cause == CauseIdle || r.Cause == CauseSlow
+}
+
 // counters are safe for concurrent use. Causes and option names are few: a peer cannot add any.
 type counters struct {
 	mu sync.Mutex
@@ -249,7 +257,7 @@ func (c *counters) add(r *Refusal) {
 		c.n.ByCause = make(map[Cause]uint64)
 	}
 	c.n.ByCause[r.Cause]++
-	if r.Cause == CauseLimit || r.Cause == CauseIdle || r.Cause == CauseSlow {
+	if r.countsRule() {
 		c.limit(r.Rule)
 	}
 }

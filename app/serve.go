@@ -34,13 +34,18 @@ func (s *Server) serve(conn *rtmp.Conn, over *rtmp.LimitError) {
 func (c *Client) read() error {
 	var m rtmp.Message
 	for {
-		if err := c.conn.ReadMessage(&m); err != nil {
-			return err
-		}
-		if err := c.dispatch(&m); err != nil {
+		if err := c.readOne(&m); err != nil {
 			return err
 		}
 	}
+}
+
+func (c *Client) readOne(m *rtmp.Message) error {
+	defer c.crashed() // the next read then returns why the connection ended
+	if err := c.conn.ReadMessage(m); err != nil {
+		return err
+	}
+	return c.dispatch(m)
 }
 
 // lost ends a connection whose reading side failed. One that broke a rule is told so; one that
@@ -66,14 +71,41 @@ func (c *Client) leave() {
 	c.cmds.wait()
 	c.streams.closeAll() // what a handler that was still running opened
 	c.server.forget(c)
+	c.ended(reason)
 	if c.session == nil {
 		return
 	}
-	c.closeSession(reason)
+	c.closeSession(c.session, reason)
 	c.server.Log.Info("disconnected", "session", c.ID, "app", c.App, "reason", reason, "in", c.BytesRead(), "out", c.BytesWritten())
-	if c.server.OnSession != nil {
-		c.server.OnSession(c, true, reason)
+	c.server.tellSession(c, true, reason)
+}
+
+// ended records a connection that the transport gave up because of a limit: nobody could be
+// told any more.
+func (c *Client) ended(reason error) {
+	var recorded *Refusal
+	cause, rule, ok := causeOf(reason)
+	if !ok || errors.As(reason, &recorded) {
+		return
 	}
+	r := &Refusal{Stage: StageConnection, Cause: cause, Rule: rule, Err: reason}
+	if c.session == nil {
+		r.Stage = StageConnect
+	}
+	c.refused(r)
+}
+
+// crashed ends a connection for which the server itself failed; it is to be deferred. Neither
+// the process nor another client has to suffer for that.
+func (c *Client) crashed() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.server.Log.Error("connection failed", "session", c.ID, "panic", p, "stack", stack())
+	r := &Refusal{Stage: StageConnection, Cause: CauseFailed, Err: &errPanic{p}, Status: status.New(status.ConnectFailed, "The server failed.")}
+	c.finish(c.complete(r), r.Status)
+	c.server.refuse(r)
 }
 
 // ErrClosedByPeer is the reason of connections that the client ended.
@@ -102,13 +134,13 @@ func (c *Client) offend(err error) bool {
 	return true
 }
 
-func (c *Client) closeSession(reason error) {
+func (c *Client) closeSession(session Session, reason error) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.Log.Error("session panicked in Close", "session", c.ID, "panic", p, "stack", stack())
 		}
 	}()
-	c.session.Close(reason)
+	session.Close(reason)
 }
 
 // errCloseCommand reports a client that said close.
@@ -158,13 +190,25 @@ func (c *Client) command(m *rtmp.Message) error {
 	case "close":
 		return errCloseCommand
 	case "publish", "play":
-		// Media of full size may follow at once.
-		c.conn.SetChunkLimits(c.server.limits.RTMP.Chunk)
+		c.allowSizes(true, false) // media of full size may follow at once
 	}
-	if !c.cmds.push(c, cmd) {
-		return &rtmp.LimitError{Option: "queued_commands", Value: c.server.limits.QueuedCommands + 1, Max: c.server.limits.QueuedCommands}
+	return c.cmds.push(c, queuedCommand{cmd, len(m.Payload)})
+}
+
+// allowSizes changes what the client may send: after connect was accepted commands of full
+// size, and once it has asked to publish or play media of full size too.
+func (c *Client) allowSizes(asked, accepted bool) {
+	c.ident.Lock()
+	defer c.ident.Unlock()
+	c.sizesAsked, c.sizesAccepted = c.sizesAsked || asked, c.sizesAccepted || accepted
+	full := c.server.limits.RTMP.Chunk
+	switch {
+	case !c.sizesAccepted:
+	case c.sizesAsked:
+		c.conn.SetChunkLimits(full)
+	default:
+		c.conn.SetChunkLimits(acceptedLimits(full))
 	}
-	return nil
 }
 
 // badVersion answers a command whose AMF cannot be decoded; the connection lives on.
@@ -182,38 +226,49 @@ func (c *Client) badVersion(m *rtmp.Message, bad *rtmp.CommandError) {
 // while there are any. Because that is not the reader, a handler may call the client and wait.
 type commandQueue struct {
 	mu      sync.Mutex
-	waiting []*rtmp.Command
+	waiting []queuedCommand
+	bytes   int
 	idle    chan struct{} // closed when the goroutine has ended; nil while there is none
 }
 
-// push queues a command; false when too many wait already.
-func (q *commandQueue) push(c *Client, cmd *rtmp.Command) bool {
+type queuedCommand struct {
+	*rtmp.Command
+	bytes int // of its message
+}
+
+// push queues a command; the error is a *rtmp.LimitError when too much waits already.
+func (q *commandQueue) push(c *Client, cmd queuedCommand) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) >= c.server.limits.QueuedCommands {
-		return false
+	l := &c.server.limits
+	if n := len(q.waiting) + 1; n > l.QueuedCommands {
+		return &rtmp.LimitError{Option: "queued_commands", Value: n, Max: l.QueuedCommands}
 	}
-	q.waiting = append(q.waiting, cmd)
+	if n := q.bytes + cmd.bytes; n > l.QueuedCommandBytes {
+		return &rtmp.LimitError{Option: "queued_command_bytes", Value: n, Max: l.QueuedCommandBytes}
+	}
+	q.waiting, q.bytes = append(q.waiting, cmd), q.bytes+cmd.bytes
 	if q.idle == nil {
 		q.idle = make(chan struct{})
 		go q.run(c, q.idle)
 	}
-	return true
+	return nil
 }
 
 func (q *commandQueue) run(c *Client, idle chan struct{}) {
 	for {
 		q.mu.Lock()
 		if len(q.waiting) == 0 || c.Context().Err() != nil {
-			q.waiting, q.idle = nil, nil
+			q.waiting, q.bytes, q.idle = nil, 0, nil
 			close(idle)
 			q.mu.Unlock()
 			return
 		}
 		cmd := q.waiting[0]
-		q.waiting = q.waiting[1:]
+		q.waiting[0] = queuedCommand{}
+		q.waiting, q.bytes = q.waiting[1:], q.bytes-cmd.bytes
 		q.mu.Unlock()
-		c.execute(cmd)
+		c.execute(cmd.Command)
 	}
 }
 
@@ -231,17 +286,23 @@ func (q *commandQueue) wait() {
 }
 
 // settle lets queued commands run before media is judged: a publisher that does not wait for
-// the answer to its publish loses nothing.
-func (c *Client) settle() {
-	if idle := c.cmds.busy(); idle != nil {
-		t := time.NewTimer(c.server.limits.HandlerTimeout)
-		defer t.Stop()
-		select {
-		case <-idle:
-		case <-t.C:
-		case <-c.Context().Done():
-		}
+// the answer to its publish loses nothing. asked, when not nil, ends the wait: a command waits
+// for an answer that only the reader can bring. false: m is to be judged later.
+func (c *Client) settle(asked <-chan struct{}) bool {
+	idle := c.cmds.busy()
+	if idle == nil {
+		return true
 	}
+	t := time.NewTimer(c.server.limits.HandlerTimeout)
+	defer t.Stop()
+	select {
+	case <-idle:
+	case <-asked:
+		return false
+	case <-t.C:
+	case <-c.Context().Done():
+	}
+	return true
 }
 
 func (s *Server) remember(c *Client) {

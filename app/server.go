@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -23,21 +22,22 @@ import (
 type Limits struct {
 	RTMP rtmp.Limits
 
-	HandlerTimeout   time.Duration // [handler_timeout] one method of a handler or session, 30 s
-	CallTimeout      time.Duration // [call_timeout] a client's answer to Client.Call, 30 s
-	ActivityTimeout  time.Duration // [activity_timeout] connected to a media application without publishing or playing, 10 s
-	RefusedTimeout   time.Duration // [refused_timeout] after a refused publish or play, 3 s
-	FirstMedia       time.Duration // [first_media_timeout] from publish to the first message, 30 s
-	PublisherIdle    time.Duration // [publisher_idle_timeout] without a byte, 30 s
-	PublishTimeout   time.Duration // [publish_timeout] liveness check of a name's publisher, 2 s
-	PingInterval     time.Duration // [ping_interval] of silence before a ping, 30 s
-	PingTimeout      time.Duration // [ping_timeout] without a byte after it, 60 s
-	ResyncInterval   time.Duration // [resync_interval] least time between replays of headers to one player, 1 s
-	MessageStreams   int           // [message_streams] per connection, 16
-	QueuedCommands   int           // [queued_commands] per connection, 256
-	PendingCalls     int           // [pending_calls] of the server to one client, 64
-	PropertyBytes    int           // [property_bytes] tcUrl, swfUrl, pageUrl and flashVer each, 2048
-	PlayersPerStream int           // [players_per_stream] 0: no limit
+	HandlerTimeout     time.Duration // [handler_timeout] one method of a handler or session, 30 s
+	CallTimeout        time.Duration // [call_timeout] a client's answer to Client.Call, 30 s
+	ActivityTimeout    time.Duration // [activity_timeout] connected to a media application without publishing or playing, 10 s
+	RefusedTimeout     time.Duration // [refused_timeout] after a refused publish or play, 3 s
+	FirstMedia         time.Duration // [first_media_timeout] from publish to the first message, 30 s
+	PublisherIdle      time.Duration // [publisher_idle_timeout] without a byte, 30 s
+	PublishTimeout     time.Duration // [publish_timeout] liveness check of a name's publisher, 2 s
+	PingInterval       time.Duration // [ping_interval] of silence before a ping, 30 s
+	PingTimeout        time.Duration // [ping_timeout] without a byte after it, 60 s
+	ResyncInterval     time.Duration // [resync_interval] least time between replays of headers to one player, 1 s
+	MessageStreams     int           // [message_streams] per connection, 16
+	QueuedCommands     int           // [queued_commands] per connection, 256
+	QueuedCommandBytes int           // [queued_command_bytes] their messages together, 1 MiB
+	PendingCalls       int           // [pending_calls] of the server to one client, 64
+	PropertyBytes      int           // [property_bytes] tcUrl, swfUrl, pageUrl and flashVer each, 2048
+	PlayersPerStream   int           // [players_per_stream] 0: no limit
 
 	PlayerQueue media.QueueLimits // [player_queue]
 }
@@ -62,7 +62,8 @@ func (l Limits) WithDefaults() Limits {
 	counts := []struct {
 		v   *int
 		def int
-	}{{&l.MessageStreams, 16}, {&l.QueuedCommands, 256}, {&l.PendingCalls, 64}, {&l.PropertyBytes, 2048}}
+	}{{&l.MessageStreams, 16}, {&l.QueuedCommands, 256}, {&l.QueuedCommandBytes, 1 << 20},
+		{&l.PendingCalls, 64}, {&l.PropertyBytes, 2048}}
 	for _, c := range counts {
 		if *c.v == 0 {
 			*c.v = c.def
@@ -251,7 +252,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), s.rtmp.Close())
+			return s.rtmp.Shutdown(ctx)
 		}
 	}
 	return s.rtmp.Shutdown(ctx)
@@ -325,7 +326,23 @@ func (s *Server) refuse(r *Refusal) {
 	}
 	s.Log.Warn("refused", "session", r.Session, "peer", peer, "refusal", r)
 	if s.OnRefusal != nil {
+		defer s.observed()
 		s.OnRefusal(r)
+	}
+}
+
+// observed survives an observer that panics; it is to be deferred.
+func (s *Server) observed() {
+	if p := recover(); p != nil {
+		s.Log.Error("observer panicked", "panic", p, "stack", stack())
+	}
+}
+
+// tellSession tells OnSession that a session began or ended.
+func (s *Server) tellSession(c *Client, ended bool, reason error) {
+	if s.OnSession != nil {
+		defer s.observed()
+		s.OnSession(c, ended, reason)
 	}
 }
 

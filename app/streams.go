@@ -313,17 +313,41 @@ func (ns *netStream) refuse(r *Refusal, name string) {
 	ns.client.watch.refused()
 }
 
-// media hands one audio, video or data message to the stream it belongs to.
+// maxParked is how much media, in bytes, waits for the decision about it while the decision
+// waits for the client. More is not read, so that the client's answer may come too late.
+const maxParked = 4 << 20
+
+// media takes one audio, video or data message in its turn.
 func (c *Client) media(m *rtmp.Message) error {
+	if _, pub := c.publication(m.StreamID); pub != nil && len(c.parked) == 0 {
+		return c.relay(m)
+	}
+	asked := c.calls.waits()
+	if c.parkedBytes > maxParked {
+		asked = nil
+	}
+	if !c.settle(asked) {
+		c.parked, c.parkedBytes = append(c.parked, *m), c.parkedBytes+len(m.Payload)+128
+		return nil
+	}
+	parked := c.parked
+	c.parked, c.parkedBytes = nil, 0
+	for i := range parked {
+		if err := c.relay(&parked[i]); err != nil {
+			return err
+		}
+	}
+	return c.relay(m)
+}
+
+// relay hands a message to the stream it belongs to.
+func (c *Client) relay(m *rtmp.Message) error {
 	ns, pub := c.publication(m.StreamID)
 	if pub == nil {
-		c.settle()
-		if ns, pub = c.publication(m.StreamID); pub == nil {
-			if c.watch.refusedAt.Load() != 0 {
-				return nil // a refused publisher that has not noticed yet; RefusedTimeout ends it
-			}
-			return c.conn.CountUnknown()
+		if c.watch.refusedAt.Load() != 0 {
+			return nil // a refused publisher that has not noticed yet; RefusedTimeout ends it
 		}
+		return c.conn.CountUnknown()
 	}
 	ns.lastMedia.Store(time.Now().UnixNano())
 	ns.gotMedia.Store(true)

@@ -95,23 +95,24 @@ func (w *watchdog) judge(now time.Time) {
 	if c.checkStreams(now) {
 		return
 	}
-	active := c.streams.active()
-	if at := w.refusedAt.Load(); at != 0 && !active && since(now, at) > l.RefusedTimeout {
+	active, deciding := c.streams.active(), c.cmds.busy() != nil
+	if at := w.refusedAt.Load(); at != 0 && !active && !deciding && since(now, at) > l.RefusedTimeout {
+		c.server.counts.leftOut("refused_timeout")
 		c.finish(errRefusedIdle, nil)
 		return
 	}
-	if w.mediaApp.Load() && !active && since(now, w.lastActive.Load()) > l.ActivityTimeout {
+	if w.mediaApp.Load() && !active && !deciding && since(now, w.lastActive.Load()) > l.ActivityTimeout {
 		c.idle("activity_timeout", fmt.Sprintf("Nothing was published or played for %v.", l.ActivityTimeout))
 		return
 	}
-	if active {
+	if active || deciding { // the application's time is not the client's
 		w.lastActive.Store(now.UnixNano())
 	}
 	w.silence(now, active)
 }
 
 // errRefusedIdle ends a connection that did nothing more after a refusal it was told of.
-var errRefusedIdle = errors.New("app: idle after a refusal")
+var errRefusedIdle = errors.New("app: did nothing for refused_timeout after a refusal")
 
 // noConnect ends a connection that completed the handshake and asked for nothing.
 func (w *watchdog) noConnect() {

@@ -34,11 +34,12 @@ type Limits struct {
 	HandlerTimeout    Duration `yaml:"handler_timeout"`        // time for an application to decide or answer
 	CallTimeout       Duration `yaml:"call_timeout"`           // time for a client to answer the server's call
 
-	MessageStreams   int  `yaml:"message_streams"`    // streams of one connection (createStream)
-	PlayersPerStream int  `yaml:"players_per_stream"` // players of one stream; 0 is no limit
-	QueuedCommands   int  `yaml:"queued_commands"`    // commands of one connection that wait to be executed
-	PendingCalls     int  `yaml:"pending_calls"`      // calls to one client that wait for its answer
-	PropertyBytes    Size `yaml:"property_bytes"`     // length of tcUrl, swfUrl, pageUrl and flashVer, each
+	MessageStreams     int  `yaml:"message_streams"`      // streams of one connection (createStream)
+	PlayersPerStream   int  `yaml:"players_per_stream"`   // players of one stream; 0 is no limit
+	QueuedCommands     int  `yaml:"queued_commands"`      // commands of one connection that wait to be executed
+	QueuedCommandBytes Size `yaml:"queued_command_bytes"` // length of their messages together
+	PendingCalls       int  `yaml:"pending_calls"`        // calls to one client that wait for its answer
+	PropertyBytes      Size `yaml:"property_bytes"`       // length of tcUrl, swfUrl, pageUrl and flashVer, each
 
 	MediaRate       float64 `yaml:"media_rate"`       // audio, video and data messages a second from one connection
 	CommandRate     float64 `yaml:"command_rate"`     // commands a second; twice as many at once
@@ -116,7 +117,7 @@ func limitsOf(a app.Limits, c chunk.Limits, v amf.Limits) Limits {
 		PingTimeout: Duration(a.PingTimeout), WriteTimeout: Duration(r.WriteTimeout), CloseLinger: Duration(r.CloseLinger),
 		HandlerTimeout: Duration(a.HandlerTimeout), CallTimeout: Duration(a.CallTimeout),
 
-		MessageStreams: a.MessageStreams, PlayersPerStream: a.PlayersPerStream, QueuedCommands: a.QueuedCommands,
+		MessageStreams: a.MessageStreams, PlayersPerStream: a.PlayersPerStream, QueuedCommands: a.QueuedCommands, QueuedCommandBytes: Size(a.QueuedCommandBytes),
 		PendingCalls: a.PendingCalls, PropertyBytes: Size(a.PropertyBytes),
 
 		MediaRate: r.MediaRate, CommandRate: r.CommandRate, PingRate: r.PingRate, ControlRate: r.ControlRate, UnknownMessages: r.UnknownMessages,
@@ -141,7 +142,7 @@ func (l *Limits) App() app.Limits {
 		FirstMedia: time.Duration(l.FirstMediaTimeout), PublisherIdle: time.Duration(l.PublisherIdle),
 		PublishTimeout: time.Duration(l.PublishTimeout), PingInterval: time.Duration(l.PingInterval),
 		PingTimeout: time.Duration(l.PingTimeout), ResyncInterval: time.Duration(l.ResyncInterval),
-		MessageStreams: l.MessageStreams, QueuedCommands: l.QueuedCommands, PendingCalls: l.PendingCalls,
+		MessageStreams: l.MessageStreams, QueuedCommands: l.QueuedCommands, QueuedCommandBytes: int(l.QueuedCommandBytes), PendingCalls: l.PendingCalls,
 		PropertyBytes: int(l.PropertyBytes), PlayersPerStream: l.PlayersPerStream,
 		PlayerQueue: l.Queue(),
 	}

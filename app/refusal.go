@@ -222,6 +222,10 @@ func causeOf(err error) (cause Cause, rule string, ok bool) {
 	if errors.As(err, &cl) {
 		return CauseLimit, cl.Limit, true
 	}
+	var late *rtmp.TimeoutError
+	if errors.As(err, &late) {
+		return CauseIdle, late.Option, true
+	}
 	var protocol *chunk.ProtocolError
 	if errors.As(err, &protocol) {
 		return CauseProtocol, "", true

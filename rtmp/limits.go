@@ -1,9 +1,11 @@
 package rtmp
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -82,6 +84,30 @@ type LimitError struct {
 
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("rtmp: over the limit %s: %v, allowed %v", e.Option, e.Value, e.Max)
+}
+
+// TimeoutError says which time limit a peer used up before its first command. Option is the name
+// under which the limit is configured; Err is what the socket said.
+type TimeoutError struct {
+	Option string
+	After  time.Duration
+	Err    error
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("rtmp: %s of %v is over: %v", e.Option, e.After, e.Err)
+}
+
+// Unwrap returns the socket's error.
+func (e *TimeoutError) Unwrap() error { return e.Err }
+
+// timedOut makes a TimeoutError of an error that comes from a deadline, unless it is one.
+func timedOut(err error, option string, after time.Duration) error {
+	var t *TimeoutError
+	if !errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) {
+		return err
+	}
+	return &TimeoutError{Option: option, After: after, Err: err}
 }
 
 // rate is a token bucket: n events per second with a burst of burst. Not safe for concurrent

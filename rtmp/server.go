@@ -42,7 +42,7 @@ type Server struct {
 	// Policy answers a Flash policy-file request; "" means a policy that allows nothing.
 	Policy string
 	// Turned is told of each connection that ended before Handler: why is a *LimitError,
-	// a handshake error or a *NotRTMPError. May be nil.
+	// a *TimeoutError, a handshake error or a *NotRTMPError. May be nil.
 	Turned func(remote net.Addr, why error)
 
 	admission  admission
@@ -171,7 +171,7 @@ func (s *Server) serve(nc net.Conn) {
 	_ = nc.SetDeadline(time.Now().Add(limits.HandshakeTimeout))
 	secured, hs, err := s.open(nc, limits)
 	if err != nil {
-		s.turned(nc, err)
+		s.turned(nc, timedOut(err, "handshake_timeout", limits.HandshakeTimeout))
 		return
 	}
 	_ = secured.SetDeadline(time.Time{})
@@ -247,7 +247,7 @@ func (s *Server) startTLS(nc net.Conn, first byte, l Limits) (net.Conn, error) {
 	_ = nc.SetDeadline(time.Now().Add(l.TLSTimeout))
 	t := tls.Server(&prefixConn{Conn: nc, prefix: []byte{first}}, s.TLSConfig)
 	if err := t.Handshake(); err != nil {
-		return nil, fmt.Errorf("rtmp: TLS handshake: %w", err)
+		return nil, timedOut(fmt.Errorf("rtmp: TLS handshake: %w", err), "tls_timeout", l.TLSTimeout)
 	}
 	return t, nil
 }

@@ -242,9 +242,9 @@ type RefusalCounts struct {
 	ByLimit map[string]uint64
 }
 
-// countsRule tells whether Rule is the name of an option.
+// countsRule tells whether Rule, if there is one, is the name of an option.
 func (r *Refusal) countsRule() bool {
-	return r.Cause == CauseLimit || r.Cause == CauseIdle || r.Cause == CauseSlow
+	return r.Cause == CauseEncoding || r.Cause == CauseLimit || r.Cause == CauseIdle || r.Cause == CauseSlow
 }
 
 // counters are safe for concurrent use. Causes and option names are few: a peer cannot add any.
@@ -261,7 +261,7 @@ func (c *counters) add(r *Refusal) {
 		c.n.ByCause = make(map[Cause]uint64)
 	}
 	c.n.ByCause[r.Cause]++
-	if r.countsRule() {
+	if r.Rule != "" && r.countsRule() {
 		c.limit(r.Rule)
 	}
 }

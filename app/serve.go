@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"penstock/amf"
 	"penstock/rtmp"
 	"penstock/rtmp/chunk"
 	"penstock/status"
@@ -165,7 +166,7 @@ func (c *Client) command(m *rtmp.Message) error {
 	if len(m.Payload) == 0 {
 		return c.conn.CountUnknown()
 	}
-	cmd, err := rtmp.ParseCommand(m, c.server.limits.RTMP.AMF)
+	cmd, err := rtmp.ParseCommand(m, c.amfLimits())
 	if err != nil {
 		var bad *rtmp.CommandError
 		if !errors.As(err, &bad) {
@@ -219,7 +220,35 @@ func (c *Client) badVersion(m *rtmp.Message, bad *rtmp.CommandError) {
 	} else if !bad.Known {
 		c.send(c.onStatus(0, st))
 	}
-	c.refused(&Refusal{Stage: StageCall, Cause: CauseEncoding, Status: st, Err: bad})
+	c.refused(&Refusal{Stage: StageCall, Cause: CauseEncoding, Rule: amfOption(bad), Status: st, Err: bad})
+}
+
+// strangerNodes is how many AMF values a message may have before connect is accepted: tiny ones
+// take twenty times their size, and the connect object is kept as long as the connection.
+const strangerNodes = 1000
+
+func (c *Client) amfLimits() amf.Limits {
+	l := c.server.limits.RTMP.AMF
+	if !c.watch.isAccepted.Load() && (l.Nodes <= 0 || l.Nodes > strangerNodes) {
+		l.Nodes = strangerNodes
+	}
+	return l
+}
+
+// amfOption names the limit that an AMF error is about, "" when it is about none.
+func amfOption(err error) string {
+	for _, o := range []struct {
+		err  error
+		name string
+	}{
+		{amf.ErrDepth, "amf_depth"}, {amf.ErrNodes, "amf_nodes"}, {amf.ErrBytes, "amf_bytes"},
+		{amf.ErrString, "amf_string_bytes"}, {amf.ErrKeys, "amf_keys"},
+	} {
+		if errors.Is(err, o.err) {
+			return o.name
+		}
+	}
+	return ""
 }
 
 // commandQueue runs a connection's commands one at a time, in a goroutine that exists only

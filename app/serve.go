@@ -154,7 +154,12 @@ func (c *Client) dispatch(m *rtmp.Message) error {
 	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeDataAMF0, rtmp.TypeDataAMF3:
 		return c.media(m)
 	case rtmp.TypeAggregate:
-		return chunk.SplitAggregate(m, c.server.limits.RTMP.Chunk, c.media)
+		return chunk.SplitAggregate(m, c.server.limits.RTMP.Chunk, func(sub *rtmp.Message) error {
+			if err := c.conn.CountMedia(); err != nil {
+				return err
+			}
+			return c.media(sub)
+		})
 	case rtmp.TypeUserControl:
 		return nil // SetBufferLength and friends: nothing here depends on them
 	}

@@ -259,6 +259,15 @@ func (c *Conn) CountUnknown() error {
 	return nil
 }
 
+// CountMedia spends one message of the media rate: for those that came within an aggregate, which
+// itself has counted as one. The error is a *LimitError. Reading goroutine only.
+func (c *Conn) CountMedia() error {
+	if !c.rates.media.allow(time.Unix(0, c.lastRead.Load())) {
+		return &LimitError{Option: "media_rate", Value: "more", Max: c.limits.MediaRate}
+	}
+	return nil
+}
+
 func (c *Conn) checkRate(m *Message) error {
 	now := time.Unix(0, c.lastRead.Load())
 	var r *rate

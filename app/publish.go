@@ -113,7 +113,14 @@ func (c *Client) alive(pub *media.Publication) bool {
 		return true // a source inside this process
 	}
 	before := other.client.conn.BytesRead()
-	_ = other.client.conn.Ping()
+	// Not at once: a publisher that sends but does not read would drown in the pings of others
+	// who want its name.
+	ping := time.AfterFunc(c.server.limits.PublishTimeout/4, func() {
+		if other.client.conn.BytesRead() == before {
+			_ = other.client.conn.Ping()
+		}
+	})
+	defer ping.Stop()
 	deadline := time.NewTimer(c.server.limits.PublishTimeout)
 	defer deadline.Stop()
 	tick := time.NewTicker(c.server.limits.PublishTimeout / 50)

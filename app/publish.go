@@ -11,6 +11,7 @@ import (
 	"penstock/flv"
 	"penstock/media"
 	"penstock/rtmp"
+	"penstock/rtmp/chunk"
 	"penstock/status"
 )
 
@@ -207,14 +208,14 @@ func (c *Client) data(pub *media.Publication, m *rtmp.Message) error {
 		if n, _ := args[0].(string); n != media.MetadataName {
 			return c.keep(pub, m.Timestamp, n, args)
 		}
-		return setMetadata(pub, args[1:])
+		return c.setMetadata(pub, args[1:])
 	case "@clearDataFrame":
 		return pub.ClearMetadata()
 	case media.MetadataName:
-		return setMetadata(pub, args)
+		return c.setMetadata(pub, args)
 	}
 	if m.Type == rtmp.TypeDataAMF3 { // players are sent AMF0
-		if body, err = amf.Append0(nil, append([]amf.Value{name}, args...)...); err != nil {
+		if body, err = c.reencode(append([]amf.Value{name}, args...)...); err != nil {
 			return c.conn.CountUnknown()
 		}
 	}
@@ -223,7 +224,7 @@ func (c *Client) data(pub *media.Publication, m *rtmp.Message) error {
 
 // keep relays what @setDataFrame names other than onMetaData, without the prefix.
 func (c *Client) keep(pub *media.Publication, ts uint32, name string, args []amf.Value) error {
-	body, err := amf.Append0(nil, args...)
+	body, err := c.reencode(args...)
 	if err != nil || name == "" {
 		return c.conn.CountUnknown()
 	}
@@ -231,20 +232,33 @@ func (c *Client) keep(pub *media.Publication, ts uint32, name string, args []amf
 }
 
 // setMetadata stores onMetaData as an ECMA array: FFmpeg as a player reads no other form.
-func setMetadata(pub *media.Publication, args []amf.Value) error {
+func (c *Client) setMetadata(pub *media.Publication, args []amf.Value) error {
 	for i, a := range args {
 		if props, ok := amf.PropsOf(a); ok {
 			args[i] = amf.NewECMA(props...)
 		}
 	}
-	body, err := amf.Append0(nil, append([]amf.Value{media.MetadataName}, args...)...)
+	body, err := c.reencode(append([]amf.Value{media.MetadataName}, args...)...)
 	if err != nil {
-		return nil
+		return c.conn.CountUnknown()
 	}
 	if len(args) > 0 {
 		describe(pub, args[0])
 	}
 	return pub.SetMetadata(body)
+}
+
+// reencode writes the values of a data message for players, within what such a message may hold:
+// three hundred bytes of references to one another can stand for millions of values.
+func (c *Client) reencode(args ...amf.Value) ([]byte, error) {
+	e := amf.Encoder{Limits: amf.Limits{Nodes: c.server.limits.RTMP.AMF.Nodes, Bytes: c.server.limits.RTMP.Chunk.Command}}
+	if e.Limits.Nodes <= 0 {
+		e.Limits.Nodes = amf.DefaultLimits().Nodes
+	}
+	if e.Limits.Bytes <= 0 {
+		e.Limits.Bytes = chunk.DefaultLimits().Command
+	}
+	return e.Append(nil, args...)
 }
 
 // describe passes picture size and rate on to pages.

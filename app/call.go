@@ -35,7 +35,9 @@ func (c *Client) call(cmd *rtmp.Command) {
 		c.answerCallFailed(cmd, methodNotFound(cmd.Name), CauseNotFound, nil)
 		return
 	}
-	c.watch.active()
+	if !c.watch.mediaApp.Load() { // where nothing can be called, calls are no activity
+		c.watch.active()
+	}
 	var once sync.Once
 	late := func() {
 		once.Do(func() { c.answerCallFailed(cmd, methodFailed(cmd.Name), CauseTimeout, context.DeadlineExceeded) })

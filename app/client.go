@@ -49,6 +49,8 @@ type Client struct {
 
 	connected bool        // commands goroutine only: connect was accepted
 	session   Session     // likewise; leave reads it after that goroutine has ended
+	replays   float64     // likewise: plays that began with cached frames, less what time forgave
+	replayed  time.Time   // likewise: when that was counted last
 	capsEx    uint32      // set before the server remembers the client
 	amf3      atomic.Bool // what we send after connect is of type 17
 

@@ -58,7 +58,11 @@ func (ns *netStream) start(r *PlayRequest) {
 	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval}
 	p.queue = media.NewQueue(c.server.limits.PlayerQueue, c.conn.Wake)
 	ns.announce(name, r.Reset)
-	p.sub = c.server.Registry.Subscribe(key, p)
+	if c.mayReplay(time.Now()) {
+		p.sub = c.server.Registry.Subscribe(key, p)
+	} else {
+		p.sub = c.server.Registry.SubscribeLive(key, p) // from the next key frame on
+	}
 	ns.mu.Lock()
 	ns.name, ns.key, ns.player = name, key, p
 	ns.mu.Unlock()
@@ -80,6 +84,23 @@ func (s *Server) roomFor(key string) error {
 		return &rtmp.LimitError{Option: "players_per_stream", Value: max + 1, Max: max}
 	}
 	return nil
+}
+
+// replayBurst is how many plays of one connection may begin with cached frames at once; one more
+// may for each ResyncInterval. The command costs a client fifty bytes and the server a whole GOP.
+const replayBurst = 4
+
+func (c *Client) mayReplay(now time.Time) bool {
+	if !c.replayed.IsZero() {
+		earned := float64(now.Sub(c.replayed)) / float64(c.server.limits.ResyncInterval)
+		c.replays = max(0, c.replays-earned)
+	}
+	c.replayed = now
+	if c.replays > replayBurst-1 {
+		return false
+	}
+	c.replays++
+	return true
 }
 
 // announce sends what precedes the stream, in the order of a capture of FMS 4.5.

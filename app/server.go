@@ -31,7 +31,7 @@ type Limits struct {
 	PublishTimeout     time.Duration // [publish_timeout] liveness check of a name's publisher, 2 s
 	PingInterval       time.Duration // [ping_interval] of silence before a ping, 30 s
 	PingTimeout        time.Duration // [ping_timeout] without a byte after it, 60 s
-	ResyncInterval     time.Duration // [resync_interval] least time between replays of headers to one player, 1 s
+	ResyncInterval     time.Duration // [resync_interval] least time between replays of headers to one player, and of cached frames after four, 1 s
 	MessageStreams     int           // [message_streams] per connection, 16
 	QueuedCommands     int           // [queued_commands] per connection, 256
 	QueuedCommandBytes int           // [queued_command_bytes] their messages together, 1 MiB

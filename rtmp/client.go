@@ -73,7 +73,7 @@ func (c *Client) opened() {
 		}
 	}
 	_ = c.conn.Send(WindowAckSize(DefaultWindow), SetChunkSize(c.cfg.ChunkSize))
-	c.emit(c.info)
+	_ = c.emit(c.info)
 }
 
 // URL is where the client is connected to.

@@ -173,7 +173,7 @@ func TestAdmissionTotal(t *testing.T) {
 	for range 8 {
 		in = append(in, e.want("127.0.0.1:1", ""))
 	}
-	for range 8/8 + 16 {
+	for range 1 + 16 { // an eighth of the eight, and sixteen
 		in = append(in, e.want("127.0.0.1:2", "connections"))
 	}
 	e.want("127.0.0.1:3", "!connections")

@@ -196,7 +196,12 @@ func (c *Client) command(m *rtmp.Message) error {
 	case "close":
 		return errCloseCommand
 	case "publish", "play":
-		c.allowSizes(true, false) // media of full size may follow at once
+		// Media of full size may follow at once, also of a client that waits for no answer: what
+		// it sends is read when its connect has been decided.
+		c.allowSizes(true, false)
+		if !c.watch.isAccepted.Load() {
+			c.settle(c.calls.waits())
+		}
 	}
 	return c.cmds.push(c, queuedCommand{cmd, len(m.Payload)})
 }

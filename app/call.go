@@ -35,14 +35,14 @@ func (c *Client) call(cmd *rtmp.Command) {
 		c.answerCallFailed(cmd, methodNotFound(cmd.Name), CauseNotFound, nil)
 		return
 	}
-	if !c.watch.mediaApp.Load() { // where nothing can be called, calls are no activity
-		c.watch.active()
-	}
 	var once sync.Once
 	late := func() {
 		once.Do(func() { c.answerCallFailed(cmd, methodFailed(cmd.Name), CauseTimeout, context.DeadlineExceeded) })
 	}
 	v, err := guard(c, late, func(ctx context.Context) (amf.Value, error) { return caller.Call(ctx, cmd.Name, cmd.Args) })
+	if !errors.Is(err, ErrNoMethod) { // a call of nothing is no activity
+		c.watch.called()
+	}
 	once.Do(func() {
 		switch {
 		case errors.Is(err, ErrNoMethod):

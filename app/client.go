@@ -47,6 +47,7 @@ type Client struct {
 	// Likewise: what the client may send, see allowSizes.
 	sizesAsked, sizesAccepted bool
 
+	welcome   sync.Mutex  // held while connect is answered
 	connected bool        // commands goroutine only: connect was accepted
 	session   Session     // likewise; leave reads it after that goroutine has ended
 	replays   float64     // likewise: plays that began with cached frames, less what time forgave
@@ -142,6 +143,8 @@ func (c *Client) finishWith(reason error, cmds ...*rtmp.Command) {
 
 // shutdown tells the client that its application is being stopped.
 func (c *Client) shutdown() {
+	c.welcome.Lock()
+	defer c.welcome.Unlock()
 	s := statusShutdown(c.App)
 	c.finish(s, s)
 }

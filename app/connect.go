@@ -98,16 +98,23 @@ func (c *Client) accept(cmd *rtmp.Command, session Session) {
 	}
 	c.session, c.connected = session, true
 	c.amf3.Store(c.ObjectEncoding == 3)
-	c.server.remember(c)
+	c.greet(cmd)
 	if c.server.stopping(c.App) { // Shutdown may have missed us
 		defer c.shutdown()
 	}
-	c.watch.accepted(session)
-	c.allowSizes(false, true)
-	msgs := append(greeting(), rtmp.NewUserControl(rtmp.EventStreamBegin, 0), rtmp.SetChunkSize(PublisherChunkSize))
-	c.connectResult(cmd, msgs)
 	c.server.Log.Info("connected", "session", c.ID, "peer", c.Addr, "app", c.App, "instance", c.Instance, "flashver", c.FlashVer)
 	c.server.tellSession(c, false, nil)
+}
+
+// greet makes the client known and answers it. Shutdown finds it from here on, and must find it
+// answered.
+func (c *Client) greet(cmd *rtmp.Command) {
+	c.welcome.Lock()
+	defer c.welcome.Unlock()
+	c.server.remember(c)
+	c.watch.accepted(c.session)
+	c.allowSizes(false, true)
+	c.connectResult(cmd, append(greeting(), rtmp.NewUserControl(rtmp.EventStreamBegin, 0), rtmp.SetChunkSize(PublisherChunkSize)))
 }
 
 // PublisherChunkSize is the chunk size that follows connect, in bytes; players are told

@@ -20,7 +20,8 @@ func (ns *netStream) play(cmd *rtmp.Command) {
 	if stop, ok := cmd.Arg(0).(bool); ok && !stop { // NetStream.play(false) stops
 		name := ns.title()
 		if _, played := ns.stop(); played {
-			ns.tell(status.For(status.PlayStop, name).With("details", name))
+			st := status.For(status.PlayStop, name).With("details", name).With("clientid", c.ID).With("reason", "")
+			c.send(c.onStatus(ns.id, st)) // with an empty reason, as captured
 		}
 		return
 	}
@@ -57,12 +58,13 @@ func (ns *netStream) start(r *PlayRequest) {
 	ns.stop()
 	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval}
 	p.queue = media.NewQueue(c.server.limits.PlayerQueue, c.conn.Wake)
-	ns.announce(name, r.Reset)
+	// Before Play.Start says so; what comes waits in the queue until the source is attached.
 	if c.mayReplay(time.Now()) {
 		p.sub = c.server.Registry.Subscribe(key, p)
 	} else {
 		p.sub = c.server.Registry.SubscribeLive(key, p) // from the next key frame on
 	}
+	ns.announce(name, r.Reset)
 	ns.mu.Lock()
 	ns.name, ns.key, ns.player = name, key, p
 	ns.mu.Unlock()

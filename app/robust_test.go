@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,8 +137,10 @@ func TestUnreadAnswersAreRecorded(t *testing.T) {
 			mux := NewMux()
 			mux.HandleFunc("rpc", func(_ context.Context, c *Client, _ []amf.Value) (Session, error) {
 				return Methods{"flood": func(_ context.Context, args []amf.Value) (amf.Value, error) {
-					for range 64 {
-						_ = c.Notify("note", strings.Repeat("x", 60000))
+					for range 600 {
+						if err := c.Notify("note", strings.Repeat("x", 60000)); err != nil {
+							return nil, err
+						}
 						if rule == "write_timeout" {
 							time.Sleep(time.Millisecond) // let the writer take it
 						}
@@ -149,9 +152,7 @@ func TestUnreadAnswersAreRecorded(t *testing.T) {
 			p := rtmptest.Dial(t, w.addr)
 			p.Open("rpc")
 			p.WantCommand("onBWDone")
-			for range 8 {
-				p.Call("flood")
-			}
+			p.Call("flood")
 			cause := CauseLimit
 			if rule == "write_timeout" {
 				cause = CauseSlow
@@ -226,6 +227,70 @@ func TestOnlyNewPublishersAreAnnounced(t *testing.T) {
 		if n := len(p.queue.Take(nil, 0)); (n == 1) != (kind == "new") {
 			t.Errorf("%s publisher: %d markers", kind, n)
 		}
+	}
+}
+
+// An application that streams is for streaming, whatever small methods it has besides.
+func TestMethodsDoNotKeepIdleClients(t *testing.T) {
+	mux := NewMux()
+	mux.Handle("live", Live(LiveOptions{Methods: Methods{"ping": func(context.Context, []amf.Value) (amf.Value, error) { return "pong", nil }},
+		Publish: func(_ context.Context, r *PublishRequest) error { return status.For(status.PublishDenied, r.Name) }}))
+	w := serve(t, mux, func(s *Server) {
+		s.Limits.ActivityTimeout, s.Limits.RefusedTimeout = time.Second, 200*time.Millisecond
+	})
+	p := open(t, w)
+	for range 12 {
+		time.Sleep(100 * time.Millisecond)
+		p.WantResult(p.Call("ping"))
+	}
+	p.WantStatus(status.ConnectIdleTimeOut)
+	if r := w.wantRefusal(t, CauseIdle); r.Rule != "activity_timeout" {
+		t.Errorf("recorded %v", r)
+	}
+	// Calls do not keep a refused publisher either.
+	p = open(t, w)
+	p.Publish("cam")
+	p.WantStatus(status.PublishDenied)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for w.Refusals().ByLimit["refused_timeout"] == 0 {
+			time.Sleep(50 * time.Millisecond)
+			p.Call("ping")
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(3 * time.Second):
+		t.Error("a refused publisher stays as long as it calls")
+		_ = w.Close()
+		<-ended
+	}
+}
+
+// A client that is being accepted while the server stops is accepted, then told.
+func TestShutdownDuringConnect(t *testing.T) {
+	var w *world
+	done := make(chan error, 1)
+	w = serve(t, live(), func(s *Server) {
+		var once sync.Once
+		s.Trace = func(net.Conn) rtmp.TraceFunc {
+			return func(d rtmp.Direction, m *rtmp.Message) {
+				if d == rtmp.Out && m.Type == rtmp.TypeWindowAckSize {
+					once.Do(func() {
+						go func() { done <- s.Shutdown(context.Background()) }()
+						time.Sleep(100 * time.Millisecond)
+					})
+				}
+			}
+		}
+	})
+	p := open(t, w)
+	p.WantStatus(status.ConnectAppShutdown)
+	p.WantCommand("close")
+	p.WantClosed()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

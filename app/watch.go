@@ -50,19 +50,22 @@ func (w *watchdog) accepted(s Session) {
 	_, pub := s.(Publisher)
 	_, play := s.(Player)
 	_, call := s.(Caller)
-	if l, ok := s.(*liveSession); ok {
-		call = len(l.o.Methods) > 0
+	if _, ok := s.(*liveSession); ok {
+		call = false // what it may answer besides is not what clients stay for
 	}
 	w.mediaApp.Store((pub || play) && !call)
 	w.lastActive.Store(time.Now().UnixNano())
 	w.isAccepted.Store(true)
 }
 
-// active notes a publish, play or call.
+// active notes a publish or play.
 func (w *watchdog) active() {
 	w.lastActive.Store(time.Now().UnixNano())
 	w.refusedAt.Store(0)
 }
+
+// called notes a call.
+func (w *watchdog) called() { w.lastActive.Store(time.Now().UnixNano()) }
 
 func (w *watchdog) refused() { w.refusedAt.Store(time.Now().UnixNano()) }
 

@@ -139,7 +139,7 @@ func TestUnreadAnswersAreRecorded(t *testing.T) {
 				return Methods{"flood": func(_ context.Context, args []amf.Value) (amf.Value, error) {
 					for range 600 {
 						if err := c.Notify("note", strings.Repeat("x", 60000)); err != nil {
-							return nil, err
+							return nil, nil
 						}
 						if rule == "write_timeout" {
 							time.Sleep(time.Millisecond) // let the writer take it

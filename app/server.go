@@ -24,7 +24,7 @@ type Limits struct {
 
 	HandlerTimeout     time.Duration // [handler_timeout] one method of a handler or session, 30 s
 	CallTimeout        time.Duration // [call_timeout] a client's answer to Client.Call, 30 s
-	ActivityTimeout    time.Duration // [activity_timeout] connected to a media application without publishing or playing, 10 s
+	ActivityTimeout    time.Duration // [activity_timeout] connected to a media application without publishing, playing or calling, 10 s
 	RefusedTimeout     time.Duration // [refused_timeout] after a refused publish or play, 3 s
 	FirstMedia         time.Duration // [first_media_timeout] from publish to the first message, 30 s
 	PublisherIdle      time.Duration // [publisher_idle_timeout] without a byte, 30 s

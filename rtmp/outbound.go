@@ -67,10 +67,16 @@ func (c *Conn) Wake() {
 
 // Send queues messages for the writer, in order and without another sender's in between. It
 // never blocks: a peer that does not read until the queue is over its limit loses the
-// connection, and the error is a *LimitError. After Close or Finish the error is their cause.
+// connection, and the error is a *LimitError. A message that RTMP cannot frame is an error that
+// wraps chunk.ErrUnframable, and nothing is sent. After Close or Finish the error is their cause.
 func (c *Conn) Send(msgs ...*Message) error {
 	if err := context.Cause(c.ctx); err != nil {
 		return err
+	}
+	for _, m := range msgs {
+		if err := m.Validate(); err != nil {
+			return err
+		}
 	}
 	if c.trace != nil {
 		for _, m := range msgs {
@@ -106,6 +112,9 @@ func (c *Conn) overflow(err error) error {
 // SendWait queues one message when there is room, waiting for it until ctx ends: for a client
 // that publishes.
 func (c *Conn) SendWait(ctx context.Context, m *Message) error {
+	if err := m.Validate(); err != nil {
+		return err
+	}
 	o := &c.out
 	for {
 		if err := context.Cause(c.ctx); err != nil {

@@ -346,3 +346,50 @@ func BenchmarkConnWrite(b *testing.B) {
 	}
 	<-read
 }
+
+// Last words have an end too: a peer that takes them little by little does not keep the connection.
+func TestFinishIsBounded(t *testing.T) {
+	a, b := tcpPair(t)
+	_ = a.(*net.TCPConn).SetWriteBuffer(64 << 10)
+	_ = b.(*net.TCPConn).SetReadBuffer(64 << 10)
+	c := newConn(t, a, rtmp.ConnOptions{Limits: rtmp.Limits{WriteTimeout: 800 * time.Millisecond, CloseLinger: 100 * time.Millisecond,
+		ControlQueueBytes: 64 << 20}})
+	_ = c.Send(&rtmp.Message{Type: 20, CSID: 3, Payload: make([]byte, 15<<20)})
+	c.Finish(nil)
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		scratch := make([]byte, 16<<10)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			if _, err := b.Read(scratch); err != nil {
+				return
+			}
+		}
+	}()
+	ended := make(chan struct{})
+	go func() { defer close(ended); c.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(4 * time.Second):
+		t.Error("still writing")
+		c.Close(nil)
+		<-ended
+	}
+}
+
+// What RTMP cannot frame is not silently left out.
+func TestSendUnframable(t *testing.T) {
+	c, _ := connAndPeer(t, rtmp.ConnOptions{})
+	m := &rtmp.Message{Type: 9, CSID: 6, Payload: make([]byte, chunk.MaxPayload+1)}
+	if err := c.Send(m); !errors.Is(err, chunk.ErrUnframable) {
+		t.Errorf("Send: %v", err)
+	}
+	if err := c.SendWait(t.Context(), m); !errors.Is(err, chunk.ErrUnframable) {
+		t.Errorf("SendWait: %v", err)
+	}
+}

@@ -29,7 +29,7 @@ func (ns *netStream) play(cmd *rtmp.Command) {
 	name, query, err := parseStream(asked)
 	if err != nil {
 		ns.refuse(&Refusal{Stage: StagePlay, Cause: CauseBadName, Err: err,
-			Status: status.New(status.PlayFailed, badStreamName(err)).With("details", shorten(asked, 64))}, asked)
+			Status: status.New(status.PlayFailed, badStreamName(err))}, asked)
 		return
 	}
 	r := &PlayRequest{Client: c, Name: name, Query: merge(merge(nil, c.Query), query),
@@ -40,15 +40,13 @@ func (ns *netStream) play(cmd *rtmp.Command) {
 // start asks the session and begins to play.
 func (ns *netStream) start(r *PlayRequest) {
 	c, name := ns.client, r.Name
-	if err := c.mayPlay(r); err != nil {
-		err.Status = err.Status.With("details", name)
-		ns.refuse(err, name)
+	if !ns.mayPlay(r) {
 		return
 	}
 	key := StreamKey(c.App, c.Instance, r.Name)
 	if r.Start >= 0 && !c.server.Registry.Live(key) {
 		ns.refuse(&Refusal{Stage: StagePlay, Cause: CauseNotFound,
-			Status: status.For(status.PlayStreamNotFound, name).With("details", name)}, name)
+			Status: status.For(status.PlayStreamNotFound, name)}, name)
 		return
 	}
 	if err := c.server.roomFor(key); err != nil {
@@ -125,20 +123,20 @@ func (ns *netStream) preamble() {
 	}
 }
 
-func (c *Client) mayPlay(r *PlayRequest) *Refusal {
-	failed := status.For(status.PlayFailed, r.Name)
-	p, ok := c.session.(Player)
+// mayPlay asks the session.
+func (ns *netStream) mayPlay(r *PlayRequest) bool {
+	name, failed := r.Name, status.For(status.PlayFailed, r.Name)
+	p, ok := ns.client.session.(Player)
 	if !ok {
-		return &Refusal{Stage: StagePlay, Cause: CauseNoAbility, Status: failed}
+		ns.refuse(&Refusal{Stage: StagePlay, Cause: CauseNoAbility, Status: failed}, name)
+		return false
 	}
-	_, err := guard(c, func() {}, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.Play(ctx, r) })
-	if err != nil {
-		return refusalOf(StagePlay, err, failed)
-	}
-	if err := checkName("stream", r.Name, MaxStreamName); err != nil {
-		return &Refusal{Stage: StagePlay, Cause: CauseFailed, Rule: "renamed", Err: err, Status: failed}
-	}
-	return nil
+	return ns.decide(StagePlay, failed, name, func(ctx context.Context) error {
+		if err := p.Play(ctx, r); err != nil {
+			return err
+		}
+		return checkName("stream", r.Name, MaxStreamName) // it may have been changed
+	})
 }
 
 // seconds reads a time argument. FFmpeg and rtmpdump send milliseconds; no stream is played

@@ -38,8 +38,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) {
 		typ = "live"
 	}
 	r := &PublishRequest{Client: c, Name: name, Query: merge(merge(nil, c.Query), query), Type: typ}
-	if err := c.mayPublish(r); err != nil {
-		ns.refuse(err, name)
+	if !ns.mayPublish(r) {
 		return
 	}
 	pub, err := ns.acquire(StreamKey(c.App, c.Instance, r.Name))
@@ -54,20 +53,19 @@ func (ns *netStream) publish(cmd *rtmp.Command) {
 }
 
 // mayPublish asks the session.
-func (c *Client) mayPublish(r *PublishRequest) *Refusal {
-	denied := status.For(status.PublishDenied, r.Name)
-	p, ok := c.session.(Publisher)
+func (ns *netStream) mayPublish(r *PublishRequest) bool {
+	name, denied := r.Name, status.For(status.PublishDenied, r.Name)
+	p, ok := ns.client.session.(Publisher)
 	if !ok {
-		return &Refusal{Stage: StagePublish, Cause: CauseNoAbility, Status: denied}
+		ns.refuse(&Refusal{Stage: StagePublish, Cause: CauseNoAbility, Status: denied}, name)
+		return false
 	}
-	_, err := guard(c, func() {}, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.Publish(ctx, r) })
-	if err != nil {
-		return refusalOf(StagePublish, err, denied)
-	}
-	if err := checkName("stream", r.Name, MaxStreamName); err != nil {
-		return &Refusal{Stage: StagePublish, Cause: CauseFailed, Rule: "renamed", Err: err, Status: denied}
-	}
-	return nil
+	return ns.decide(StagePublish, denied, name, func(ctx context.Context) error {
+		if err := p.Publish(ctx, r); err != nil {
+			return err
+		}
+		return checkName("stream", r.Name, MaxStreamName) // it may have been changed
+	})
 }
 
 func busyRefusal(err error, name string) *Refusal {

@@ -478,3 +478,33 @@ func TestNewPlayerSeesOneStreamTime(t *testing.T) {
 		last = int64(m.Timestamp)
 	}
 }
+
+// A handler that does not answer in time has refused; what it says later changes nothing.
+func TestLateDecisions(t *testing.T) {
+	release := make(chan struct{})
+	mux := NewMux()
+	mux.Handle("live", Live(LiveOptions{
+		Publish: func(context.Context, *PublishRequest) error { <-release; return nil },
+		Play:    func(context.Context, *PlayRequest) error { <-release; return nil },
+	}))
+	w := serve(t, mux, func(s *Server) { s.Limits.HandlerTimeout = 100 * time.Millisecond })
+	defer close(release)
+	p, q := open(t, w), open(t, w)
+	p.Publish("cam")
+	if m := p.WantStatus(status.PublishDenied); m.StreamID != 1 {
+		t.Errorf("on stream %d", m.StreamID)
+	}
+	q.Play("cam")
+	if o := object(t, q.WantStatus(status.PlayFailed)); o.String("details") != "cam" {
+		t.Errorf("told %s", amf.Format(o))
+	}
+	if r := w.wantRefusal(t, CauseTimeout); r.Rule != "handler_timeout" || r.XStatus != 408 {
+		t.Errorf("recorded %+v", r)
+	}
+	release <- struct{}{}
+	release <- struct{}{}
+	p.WantNothing(50 * time.Millisecond)
+	if w.Streams().Live("live/cam") {
+		t.Error("published by a late answer")
+	}
+}

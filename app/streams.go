@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"sync"
@@ -307,10 +308,30 @@ func (ns *netStream) tell(s *status.Status) {
 // refuse tells and records why publish or play is refused. A connection that then does
 // nothing is ended after Limits.RefusedTimeout.
 func (ns *netStream) refuse(r *Refusal, name string) {
+	if r.Stage == StagePlay {
+		r.Status = r.Status.With("details", shorten(name, 64))
+	}
 	ns.tell(r.Status)
 	r.stream, r.Stream = name, redact(name)
 	ns.client.refused(r)
 	ns.client.watch.refused()
+}
+
+// decide asks the session about publishing or playing. false: the client has been refused, by
+// the session or because that did not answer in time; what it says later is dropped.
+func (ns *netStream) decide(stage Stage, denied *status.Status, name string, ask func(ctx context.Context) error) bool {
+	var once sync.Once
+	refuse := func(r *Refusal) { once.Do(func() { ns.refuse(r, name) }) }
+	late := func() {
+		refuse(&Refusal{Stage: stage, Cause: CauseTimeout, Rule: "handler_timeout", Status: denied})
+	}
+	_, err := guard(ns.client, late, func(ctx context.Context) (struct{}, error) { return struct{}{}, ask(ctx) })
+	if err != nil {
+		refuse(refusalOf(stage, err, denied))
+	}
+	granted := false
+	once.Do(func() { granted = true })
+	return granted
 }
 
 // maxParked is how much media, in bytes, waits for the decision about it while the decision

@@ -273,7 +273,8 @@ func (c *Conn) checkRate(m *Message) error {
 	var r *rate
 	option := ""
 	switch m.Type {
-	case TypeAudio, TypeVideo, TypeDataAMF0, TypeDataAMF3, TypeAggregate:
+	case TypeAudio, TypeVideo, TypeDataAMF0, TypeDataAMF3, TypeAggregate, TypeAcknowledgement:
+		// Acknowledgements keep pace with the media that a fast player takes.
 		r, option = &c.rates.media, "media_rate"
 	case TypeCommandAMF0, TypeCommandAMF3, TypeSharedObjectAMF0, TypeSharedObjectAMF3:
 		r, option = &c.rates.command, "command_rate"

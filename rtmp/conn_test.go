@@ -249,7 +249,8 @@ func TestConnRates(t *testing.T) {
 		{"ping_rate", rtmp.NewUserControl(rtmp.EventPingRequest, 1), rtmp.Limits{PingRate: 10}},
 		{"control_rate", rtmp.NewUserControl(rtmp.EventSetBufferLength, 1, 1), rtmp.Limits{ControlRate: 10}},
 		{"control_rate", rtmp.SetPeerBandwidth(1, 0), rtmp.Limits{ControlRate: 10}},
-		{"control_rate", rtmp.Acknowledgement(1), rtmp.Limits{ControlRate: 10}},
+		{"control_rate", rtmp.WindowAckSize(2_500_000), rtmp.Limits{ControlRate: 10}},
+		{"media_rate", rtmp.Acknowledgement(1), rtmp.Limits{MediaRate: 10}},
 		{"control_rate", &rtmp.Message{Type: 99, CSID: 3}, rtmp.Limits{ControlRate: 10}},
 	} {
 		t.Run(tt.option, func(t *testing.T) {

@@ -74,7 +74,7 @@ func (p *proxy) pass(c net.Conn, target string) {
 		_, _ = io.Copy(s, c)
 		_ = s.(*net.TCPConn).CloseWrite()
 	}()
-	_, err = io.Copy(io.MultiWriter(c, r), s)
+	_, err = io.Copy(io.MultiWriter(r, c), s)
 	r.mu.Lock()
 	r.end = err
 	if err == nil {

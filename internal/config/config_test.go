@@ -62,7 +62,7 @@ func files() []struct {
 		{name: "nothing near", file: "shutdown:\n  zzzzzzzzzzzzzzzzzz: 1\n",
 			err: `f.yml:2: shutdown.zzzzzzzzzzzzzzzzzz: no such key, want one of grace, reconnect_url, reconnect_grace`},
 		{name: "unknown key in an application", file: "apps:\n  live:\n    publish:\n      allow: any\n",
-			err: `f.yml:4: apps.live.publish.allow: no such key, want one of allow_networks`},
+			err: `f.yml:4: apps.live.publish.allow: no such key, want one of allow_networks, deny_networks, origins, keys, users, jwt, signed_urls`},
 		{name: "key twice", file: "log: {level: info}\nhttp: {}\nlog: {level: warn}\n", err: `f.yml:3: mapping key "log" already defined at [1:1]`},
 		{name: "bad indent", file: "rtmp:\n a: 1\n  b: 2\n", err: `f.yml:2: mapping value is not allowed in this context`},
 		{name: "list for a section", file: "rtmp: [1]\n", err: `f.yml:1: rtmp: is no list, but a mapping`},

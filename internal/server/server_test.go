@@ -307,7 +307,9 @@ func TestNetworkRules(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := start(t, false, func(c *config.Config) {
 				c.HTTP.Wait = 0
-				c.Apps = map[string]config.App{"live": {Publish: config.Publish{AllowNetworks: tc.publish}, Play: config.Play{AllowNetworks: tc.play}}}
+				a := config.DefaultApp()
+				a.Publish.AllowNetworks, a.Play.AllowNetworks = tc.publish, tc.play
+				c.Apps = map[string]config.App{"live": a}
 			})
 			c := dial(t, "rtmp://"+r.rtmp+"/live", nil)
 			_, publishErr := c.Publish(t.Context(), "a")

@@ -7,6 +7,7 @@ package auth
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -89,16 +90,17 @@ type Authority struct {
 	nonces   *nonces
 	argon    chan struct{} // a place for each argon2 that may run: each takes its memory
 	secret   []byte        // salts of encoder log-ins; new with each process
+	log      *slog.Logger
 	ctx      context.Context
 	stop     context.CancelFunc
 }
 
-// New returns an Authority. Close it to end the refreshing of key sets.
-func New() *Authority {
+// New returns an Authority, which logs that key sets cannot be fetched. Close it to end the refreshing of key sets.
+func New(log *slog.Logger) *Authority {
 	ctx, stop := context.WithCancel(context.Background())
 	a := &Authority{
 		attempts: newAttempts(), nonces: newNonces(), argon: make(chan struct{}, runtime.NumCPU()),
-		secret: make([]byte, 32), ctx: ctx, stop: stop,
+		secret: make([]byte, 32), log: log, ctx: ctx, stop: stop,
 	}
 	_, _ = rand.Read(a.secret)
 	return a

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -74,7 +75,7 @@ type tokenProof struct {
 
 func newTokenProof(a *Authority, o Options) (*tokenProof, error) {
 	p := &tokenProof{action: o.Action, path: o.Path + ".jwt"}
-	key, methods, err := a.tokenKey(o.JWT)
+	key, methods, err := a.tokenKey(o.JWT, p.path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", p.path, err)
 	}
@@ -90,7 +91,7 @@ func newTokenProof(a *Authority, o Options) (*tokenProof, error) {
 }
 
 // tokenKey finds the key and the algorithms that fit its kind: none that could be confused with another's.
-func (a *Authority) tokenKey(o *JWT) (jwt.Keyfunc, []string, error) {
+func (a *Authority) tokenKey(o *JWT, path string) (jwt.Keyfunc, []string, error) {
 	rsaMethods := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 	ecMethods := []string{"ES256", "ES384", "ES512"}
 	public := slices.Concat(rsaMethods, ecMethods, []string{"EdDSA"})
@@ -126,7 +127,7 @@ func (a *Authority) tokenKey(o *JWT) (jwt.Keyfunc, []string, error) {
 		}
 		return set.Keyfunc, public, nil
 	}
-	set, err := a.fetchKeys(o)
+	set, err := a.fetchKeys(o, path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("jwks_url: %w", err)
 	}
@@ -134,7 +135,7 @@ func (a *Authority) tokenKey(o *JWT) (jwt.Keyfunc, []string, error) {
 }
 
 // fetchKeys keeps a key set up to date until the Authority is closed. A set that cannot be fetched yet opens nothing.
-func (a *Authority) fetchKeys(o *JWT) (keyfunc.Keyfunc, error) {
+func (a *Authority) fetchKeys(o *JWT, path string) (keyfunc.Keyfunc, error) {
 	refresh := o.Refresh
 	if refresh <= 0 {
 		refresh = time.Hour
@@ -143,7 +144,16 @@ func (a *Authority) fetchKeys(o *JWT) (keyfunc.Keyfunc, error) {
 	return keyfunc.NewDefaultOverrideCtx(a.ctx, []string{o.JWKSURL}, keyfunc.Override{
 		Client: &http.Client{Timeout: jwksTimeout}, HTTPTimeout: jwksTimeout, NoErrorReturnFirstHTTPReq: &later,
 		RefreshInterval: refresh, RefreshUnknownKID: rate.NewLimiter(rate.Every(time.Minute), 1),
-		RateLimitWaitMax: time.Millisecond, // a client may not wait for the next permission to fetch
+		RateLimitWaitMax: jwksTimeout, // bounds the fetching too, not only the wait for the permission to fetch
+		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+			return func(_ context.Context, err error) {
+				var at *url.Error // without the URL, which may have credentials
+				if errors.As(err, &at) {
+					err = at.Err
+				}
+				a.log.Error("cannot fetch the key set of tokens", "rule", path, "error", err)
+			}
+		},
 	})
 }
 

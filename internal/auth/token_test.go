@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -11,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -188,10 +190,12 @@ func TestTokenKeySetFromURL(t *testing.T) {
 	set.Store(jwks("one", first))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fetched.Add(1)
+		time.Sleep(20 * time.Millisecond) // no key set is fetched in no time
 		_, _ = w.Write([]byte(set.Load().(string)))
 	}))
 	defer srv.Close()
-	a := New()
+	var logged bytes.Buffer
+	a := New(slog.New(slog.NewTextHandler(&logged, nil)))
 	defer a.Close()
 	r := tokenRules(t, a, &JWT{JWKSURL: srv.URL})
 	check := func(k *ecdsa.PrivateKey, kid string) error {
@@ -214,8 +218,11 @@ func TestTokenKeySetFromURL(t *testing.T) {
 		t.Errorf("unknown keys made it fetch %d times, in %v", fetched.Load()-before, time.Since(begin))
 	}
 	// A set that cannot be fetched does not keep the server from starting, and opens nothing.
-	down := tokenRules(t, a, &JWT{JWKSURL: "http://127.0.0.1:1/keys"})
+	down := tokenRules(t, a, &JWT{JWKSURL: "http://127.0.0.1:1/keys?secret=x"})
 	if down.Check(t.Context(), request("cam", "token="+token(t, jwt.SigningMethodES256, first, "one", nil))) == nil {
 		t.Error("without keys")
+	}
+	if text := logged.String(); !strings.Contains(text, "rule=p.jwt") || strings.Contains(text, "secret=x") {
+		t.Errorf("logged %q", text)
 	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -27,8 +28,8 @@ type appRules struct {
 }
 
 // newAdmission compiles the rules of applications. Close its authority when the server ends.
-func newAdmission(apps map[string]config.App) (*admission, error) {
-	ad := &admission{authority: auth.New(), apps: make(map[string]*appRules, len(apps))}
+func newAdmission(apps map[string]config.App, log *slog.Logger) (*admission, error) {
+	ad := &admission{authority: auth.New(log), apps: make(map[string]*appRules, len(apps))}
 	for name, a := range apps {
 		rules, err := ad.rulesOf(name, a)
 		if err != nil {

@@ -61,7 +61,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.rtmpListener, err = listen("rtmp", c.RTMP.Listen); err != nil {
 		return nil, err
 	}
-	if s.admission, err = newAdmission(c.Applications()); err != nil {
+	if s.admission, err = newAdmission(c.Applications(), o.Log); err != nil {
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}

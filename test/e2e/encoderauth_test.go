@@ -42,14 +42,17 @@ func TestEncoderLogIn(t *testing.T) {
 		run   func(mode, user, password string) *process
 		wrong *regexp.Regexp // what it prints when it is not let in
 	}{
-		{"ffmpeg", ffmpeg, regexp.MustCompile(`(?i)incorrect username/password|authentication failed|Server error`)},
-		{"gstreamer", gstreamer, regexp.MustCompile(`(?i)not authori[sz]ed|authentication failed|incorrect|wrong|denied`)},
+		{"ffmpeg", ffmpeg, regexp.MustCompile(`Incorrect username/password`)},
+		{"gstreamer", gstreamer, regexp.MustCompile(`Not authorized to connect: (authentication failed; wrong credentials|.*unhandled authmod)`)},
 	} {
 		for _, mode := range []string{"adobe", "llnw"} {
 			for _, try := range []struct {
 				user, password string
 				in             bool
 			}{{"alice", "secret", true}, {"alice", "wrong", false}, {"mallory", "secret", false}} {
+				if client.name == "gstreamer" && mode == "llnw" {
+					try.in = false // GStreamer 1.22 knows adobe only, and says so
+				}
 				t.Run(client.name+" "+mode+" "+try.user+" "+try.password, func(t *testing.T) {
 					before := strings.Count(s.stderr.String(), "publishing")
 					p := client.run(mode, try.user, try.password)

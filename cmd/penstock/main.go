@@ -16,11 +16,12 @@ import (
 
 // commands are the subcommands; each has a file.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	Publish publishCmd `cmd:"" help:"Publish an FLV file, or the demo clip, in real time."`
-	Play    playCmd    `cmd:"" help:"Play a stream, and write it to an FLV file."`
-	Call    callCmd    `cmd:"" help:"Call a method of an application and print the result as JSON."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve        serveCmd        `cmd:"" help:"Run the server."`
+	Publish      publishCmd      `cmd:"" help:"Publish an FLV file, or the demo clip, in real time."`
+	Play         playCmd         `cmd:"" help:"Play a stream, and write it to an FLV file."`
+	Call         callCmd         `cmd:"" help:"Call a method of an application and print the result as JSON."`
+	HashPassword hashPasswordCmd `cmd:"" help:"Print the hash of a password, read from the standard input, for the users of the configuration."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
 // program is what a subcommand works with.

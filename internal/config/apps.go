@@ -6,32 +6,22 @@ import (
 	"unicode"
 )
 
-// App is one application.
+// App is one application. Who may do what is said for each action: the networks and origins must let a client pass, and where
+// there is anything by which a client can prove itself (keys, users, jwt, signed_urls) it must prove itself by one of them.
+// Credentials are looked for in the query of the stream's name, of the application and of the server's URL.
 type App struct {
-	Publish Publish `yaml:"publish"`
-	Play    Play    `yaml:"play"`
+	// Publish is who may publish; others get NetStream.Publish.Denied.
+	Publish Access `yaml:"publish"`
+	// Play is who may play, over HTTP too; others get NetStream.Play.Failed.
+	Play Access `yaml:"play"`
+	// Connect is who may connect; others get NetConnection.Connect.Rejected. It holds for players over HTTP too.
+	Connect     Access      `yaml:"connect"`
+	EncoderAuth EncoderAuth `yaml:"encoder_auth"`
 	// Redirect rejects every client and names the URL to connect to instead; nothing else of the application matters then.
 	Redirect string `yaml:"redirect"`
 	// Origins are the hosts (example.com, or .example.com for its subdomains too) whose pages may call the application's
 	// methods; others get NetConnection.Call.Prohibited. Without any, everyone may. (A client can lie about its page.)
 	Origins []string `yaml:"origins"`
-}
-
-// Publish is about publishers.
-type Publish struct {
-	// AllowNetworks are the networks from which streams are taken; others get NetStream.Publish.Denied.
-	AllowNetworks Networks `yaml:"allow_networks"`
-}
-
-// Play is about players.
-type Play struct {
-	// AllowNetworks are the networks to which streams are given; others get NetStream.Play.Failed.
-	AllowNetworks Networks `yaml:"allow_networks"`
-}
-
-// DefaultApp is an application about which nothing is said.
-func DefaultApp() App {
-	return App{Publish: Publish{MustNetworks("loopback", "private")}, Play: Play{MustNetworks("any")}}
 }
 
 // setDefaults is called for each application that is named.
@@ -70,9 +60,24 @@ func (a *App) Validate(name string) error {
 			return err
 		}
 	}
-	for _, host := range a.Origins {
+	if err := checkOrigins(path+".origins", a.Origins); err != nil {
+		return err
+	}
+	for _, access := range []struct {
+		key string
+		*Access
+	}{{"publish", &a.Publish}, {"play", &a.Play}, {"connect", &a.Connect}} {
+		if err := access.Validate(path + "." + access.key); err != nil {
+			return err
+		}
+	}
+	return a.EncoderAuth.Validate(path + ".encoder_auth")
+}
+
+func checkOrigins(path string, hosts []string) error {
+	for _, host := range hosts {
 		if host == "" || host == "." || strings.ContainsAny(host, "/: *") {
-			return fieldErrorf(path+".origins", "%q is not a host, such as example.com or .example.com", host)
+			return fieldErrorf(path, "%q is not a host, such as example.com or .example.com", host)
 		}
 	}
 	return nil

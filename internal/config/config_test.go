@@ -42,6 +42,15 @@ func files() []struct {
 		{name: "numbers", file: "limits: {connections: 5, media_rate: 0.5}\nidentity: {capabilities: 31}", change: func(c *Config) {
 			c.Limits.Connections, c.Limits.MediaRate, c.Identity.Capabilities = 5, 0.5, 31
 		}},
+		{name: "rules", file: "apps:\n  cam:\n    publish:\n      keys: {one: {key: 123, publish_as: a}}\n      users: {joe: $argon2id$x}\n      jwt: {jwks_url: https://x}\n" +
+			"    encoder_auth: {mode: llnw, users: {ann: 007}, agents: [FMLE/]}\n", change: func(c *Config) {
+			cam := DefaultApp()
+			cam.Publish.Keys = map[string]StreamKey{"one": {Key: "123", PublishAs: "a"}}
+			cam.Publish.Users = map[string]string{"joe": "$argon2id$x"}
+			cam.Publish.JWT.JWKSURL = "https://x"
+			cam.EncoderAuth = EncoderAuth{Mode: "llnw", Users: map[string]string{"ann": "007"}, Agents: []string{"FMLE/"}}
+			c.Apps = map[string]App{"cam": cam}
+		}},
 		{name: "an application has defaults", file: "apps:\n  chat:\n  cam:\n    play: {allow_networks: loopback}\n", change: func(c *Config) {
 			cam := DefaultApp()
 			cam.Play.AllowNetworks = MustNetworks("loopback")
@@ -62,7 +71,35 @@ func files() []struct {
 		{name: "nothing near", file: "shutdown:\n  zzzzzzzzzzzzzzzzzz: 1\n",
 			err: `f.yml:2: shutdown.zzzzzzzzzzzzzzzzzz: no such key, want one of grace, reconnect_url, reconnect_grace`},
 		{name: "unknown key in an application", file: "apps:\n  live:\n    publish:\n      allow: any\n",
-			err: `f.yml:4: apps.live.publish.allow: no such key, want one of allow_networks`},
+			err: `f.yml:4: apps.live.publish.allow: no such key, want one of allow_networks, deny_networks, origins, keys, users, jwt, signed_urls`},
+		{name: "no hash", file: "apps:\n  live:\n    play:\n      users:\n        joe: pw\n",
+			err: `f.yml:5: apps.live.play.users.joe: is not the hash of a password: make one with penstock hash-password`},
+		{name: "two keys", file: "apps:\n  live:\n    publish:\n      keys:\n        a: {key: x, key_sha256: y}\n",
+			err: `f.yml:5: apps.live.publish.keys.a: wants either key or key_sha256`},
+		{name: "key hash", file: "apps:\n  live:\n    publish:\n      keys:\n        a: {key_sha256: y}\n",
+			err: `f.yml:5: apps.live.publish.keys.a.key_sha256: is not 64 hexadecimal digits`},
+		{name: "pattern to publish as", file: "apps:\n  live:\n    publish:\n      keys:\n        a: {key: x, publish_as: c*}\n",
+			err: `f.yml:5: apps.live.publish.keys.a.publish_as: "c*" is not the name of one stream`},
+		{name: "two token keys", file: "apps:\n  live:\n    connect:\n      jwt: {jwks_file: a, key_file: b}\n",
+			err: `f.yml:4: apps.live.connect.jwt: wants only one of secret, key_file, jwks_file and jwks_url`},
+		{name: "short token secret", file: "apps:\n  live:\n    connect:\n      jwt: {secret: b}\n",
+			err: `f.yml:4: apps.live.connect.jwt.secret: is shorter than 32 bytes`},
+		{name: "key set", file: "apps:\n  live:\n    connect:\n      jwt: {jwks_url: file:///x}\n",
+			err: `f.yml:4: apps.live.connect.jwt.jwks_url: "file:///x" is not an HTTP URL`},
+		{name: "key set is never fetched", file: "apps:\n  live:\n    connect:\n      jwt: {jwks_url: https://x, refresh: 0s}\n",
+			err: `f.yml:4: apps.live.connect.jwt.refresh: must be above 0`},
+		{name: "short secret of addresses", file: "apps:\n  live:\n    play:\n      signed_urls: {secret: x}\n",
+			err: `f.yml:4: apps.live.play.signed_urls.secret: is shorter than 16 bytes`},
+		{name: "origin of an action", file: "apps:\n  live:\n    play:\n      origins: [https://x]\n",
+			err: `f.yml:4: apps.live.play.origins: "https://x" is not a host, such as example.com or .example.com`},
+		{name: "log-in without mode", file: "apps:\n  live:\n    encoder_auth:\n      users: {a: b}\n",
+			err: `f.yml:3: apps.live.encoder_auth.mode: is missing, want adobe or llnw`},
+		{name: "log-in mode", file: "apps:\n  live:\n    encoder_auth:\n      mode: basic\n",
+			err: `f.yml:4: apps.live.encoder_auth.mode: "basic" is not adobe or llnw`},
+		{name: "log-in user", file: "apps:\n  live:\n    encoder_auth:\n      mode: llnw\n      users: {a/b: c}\n",
+			err: `f.yml:5: apps.live.encoder_auth.users: "a/b" is no name that encoders can send: up to 128 bytes, no space, /, &, ?, = or #`},
+		{name: "log-in password", file: "apps:\n  live:\n    encoder_auth:\n      mode: llnw\n      users: {a: \"\"}\n",
+			err: `f.yml:5: apps.live.encoder_auth.users.a: has no password`},
 		{name: "key twice", file: "log: {level: info}\nhttp: {}\nlog: {level: warn}\n", err: `f.yml:3: mapping key "log" already defined at [1:1]`},
 		{name: "bad indent", file: "rtmp:\n a: 1\n  b: 2\n", err: `f.yml:2: mapping value is not allowed in this context`},
 		{name: "list for a section", file: "rtmp: [1]\n", err: `f.yml:1: rtmp: is no list, but a mapping`},

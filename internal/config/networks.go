@@ -13,6 +13,7 @@ import (
 type Networks struct {
 	words    []string
 	prefixes []netip.Prefix
+	preset   bool // nobody wrote it
 }
 
 // words are the names of well-known networks (RFC 1918, RFC 3927, RFC 4193, RFC 4291).

@@ -40,7 +40,7 @@ func TestReferenceExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := sortedKeys(c.Apps); !reflect.DeepEqual(got, []string{"backstage", "live", "old"}) {
+	if got := sortedKeys(c.Apps); !reflect.DeepEqual(got, []string{"backstage", "live", "old", "studio"}) {
 		t.Errorf("applications %q", got)
 	}
 	if c.Apps["live"].Publish.AllowNetworks.String() != "[any]" || c.Apps["old"].Redirect == "" || c.Limits.MessageBytes != 8<<20 {
@@ -70,6 +70,11 @@ apps:
     publish: {allow_networks: [10.1.0.0/16, 192.0.2.7]}
     play: {allow_networks: [private]}
     origins: [.example.com]
+  studio:
+    publish:
+      keys:
+        camera one: {key: 3f1c0a5be2d94c7786a1f0e4b9d25c68, publish_as: cam1}
+    play: {signed_urls: {secret: change-me-change-me}}
   old:
     redirect: rtmp://media.example.com/live
 limits:
@@ -105,7 +110,7 @@ the names of the streams that are live. Applications with methods of their own a
 
 // reference renders the whole document.
 func reference(t *testing.T) string {
-	g := &generator{comments: readComments(t)}
+	g := &generator{comments: readComments(t), seen: make(map[reflect.Type]string)}
 	g.b.WriteString(referenceHead)
 	g.section(reflect.ValueOf(Default()).Elem(), "")
 	g.b.WriteString(referenceTail)
@@ -115,6 +120,8 @@ func reference(t *testing.T) string {
 type generator struct {
 	b        strings.Builder
 	comments map[string]string // "Type" and "Type.Field"
+	seen     map[reflect.Type]string
+	about    string // what is said of the next section, in place of its type's comment
 }
 
 func leaf(v reflect.Value) bool {
@@ -129,6 +136,17 @@ func (g *generator) section(v reflect.Value, path string) {
 	if path != "" {
 		title, text = "`"+path+"`", g.comments[typ.Name()]
 	}
+	if g.about != "" {
+		text, g.about = g.about, ""
+	}
+	if first := g.seen[typ]; first != "" { // the same keys again
+		text += " The keys are those of `" + first + "`; `allow_networks` is by default " + defaultOf(v.FieldByName("AllowNetworks")) + "."
+		fmt.Fprintf(&g.b, "\n## %s\n\n%s", title, paragraph(text))
+		return
+	}
+	if typ == reflect.TypeFor[Access]() {
+		g.seen[typ] = path
+	}
 	if table := g.table(v); table != "" {
 		fmt.Fprintf(&g.b, "\n## %s\n\n%s%s", title, wrap(text), table)
 	} else if path != "" && text != "" {
@@ -141,10 +159,18 @@ func (g *generator) section(v reflect.Value, path string) {
 		case leaf(f):
 		case f.Kind() == reflect.Map:
 			fmt.Fprintf(&g.b, "\n## `%s`\n\n%s", at, paragraph(g.comments[typ.Name()+"."+typ.Field(i).Name]))
+			if f.Type().Elem().Kind() != reflect.Struct {
+				continue
+			}
 			item := reflect.New(f.Type().Elem())
-			item.Interface().(*App).setDefaults()
+			if d, ok := item.Interface().(interface{ setDefaults() }); ok {
+				d.setDefaults()
+			}
 			g.section(item.Elem(), at+".NAME")
 		default:
+			if _, access := f.Interface().(Access); access {
+				g.about = g.comments[typ.Name()+"."+typ.Field(i).Name]
+			}
 			g.section(f, at)
 		}
 	}

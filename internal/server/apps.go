@@ -2,18 +2,16 @@ package server
 
 import (
 	"context"
-	"net"
 	"strings"
 
 	"penstock/amf"
 	"penstock/app"
 	"penstock/internal/config"
 	"penstock/media"
-	"penstock/status"
 )
 
 // applications makes the handlers of the configured applications.
-func applications(apps map[string]config.App, registry *media.Registry) *app.Mux {
+func applications(apps map[string]config.App, registry *media.Registry, ad *admission) *app.Mux {
 	mux := app.NewMux()
 	for name, a := range apps {
 		if a.Redirect != "" {
@@ -22,41 +20,21 @@ func applications(apps map[string]config.App, registry *media.Registry) *app.Mux
 			})
 			continue
 		}
-		mux.Handle(name, liveApp(name, a, registry))
+		mux.Handle(name, liveApp(a, registry, ad.apps[name]))
 	}
 	return mux
 }
 
-// liveApp takes and gives streams where the networks allow it, and has the methods of methodsFor.
-func liveApp(name string, a config.App, registry *media.Registry) app.Handler {
-	publish := func(_ context.Context, r *app.PublishRequest) error {
-		if a.Publish.AllowNetworks.Contains(r.Client.Addr) {
-			return nil
-		}
-		option := "apps." + name + ".publish.allow_networks"
-		return closedTo(option, status.Newf(status.PublishDenied, "Publishing to %s is open to %s only; the operator can open it with %s.",
-			name, whom(a.Publish.AllowNetworks), option))
-	}
-	play := func(_ context.Context, r *app.PlayRequest) error { return mayPlay(name, a, r.Client.Addr) }
+// liveApp takes and gives streams where the rules allow it, and has the methods of methodsFor.
+func liveApp(a config.App, registry *media.Registry, rules *appRules) app.Handler {
 	return app.HandlerFunc(func(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
-		o := app.LiveOptions{Publish: publish, Play: play, Methods: methodsFor(c, a, registry)}
+		r, err := rules.mayConnect(ctx, c, args)
+		if err != nil {
+			return nil, err
+		}
+		o := app.LiveOptions{Publish: r.mayPublish, Play: r.mayPlay, Methods: methodsFor(c, a, registry)}
 		return app.Live(o).Connect(ctx, c, args)
 	})
-}
-
-// mayPlay is the rule for players, whichever way they come.
-func mayPlay(name string, a config.App, from net.Addr) error {
-	if a.Play.AllowNetworks.Contains(from) {
-		return nil
-	}
-	option := "apps." + name + ".play.allow_networks"
-	return closedTo(option, status.Newf(status.PlayFailed, "Playing from %s is open to %s only; the operator can open it with %s.",
-		name, whom(a.Play.AllowNetworks), option))
-}
-
-// closedTo is a refusal by a list of networks.
-func closedTo(option string, s *status.Status) error {
-	return &app.Refusal{Cause: app.CausePolicy, Rule: option, Status: s}
 }
 
 // whom describes networks to a stranger, without naming them.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/auth"
 	"penstock/internal/config"
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
@@ -44,14 +45,14 @@ func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
 }
 
 // newViewers serves streams to players over HTTP and WebSocket, under the rules of the applications.
-func newViewers(c *config.Config, srv *app.Server, log *slog.Logger) *httpflv.Handler {
+func newViewers(c *config.Config, srv *app.Server, ad *admission, log *slog.Logger) *httpflv.Handler {
 	apps := c.Applications()
 	return httpflv.New(srv.Registry, httpflv.Options{
 		Wait: orNever(c.HTTP.Wait), Linger: orNever(c.HTTP.Linger), WriteTimeout: time.Duration(c.Limits.WriteTimeout),
 		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
 		HideNames: true, // who may play a stream need not know the others
 		Allow: func(r *http.Request, key string) error {
-			refusal := mayView(apps, key, remote(r.RemoteAddr))
+			refusal := mayView(apps, ad, r, key)
 			if refusal == nil {
 				return nil
 			}
@@ -63,8 +64,9 @@ func newViewers(c *config.Config, srv *app.Server, log *slog.Logger) *httpflv.Ha
 }
 
 // mayView is the rule for players over HTTP; the description of its status is for them to read.
-func mayView(apps map[string]config.App, key string, from net.Addr) *app.Refusal {
-	name, _, _ := strings.Cut(key, "/")
+func mayView(apps map[string]config.App, ad *admission, req *http.Request, key string) *app.Refusal {
+	name, stream, _ := strings.Cut(key, "/")
+	from := remote(req.RemoteAddr)
 	refuse := func(cause app.Cause, s *status.Status) *app.Refusal {
 		return &app.Refusal{Stage: app.StagePlay, Cause: cause, Rule: "http", Status: s, App: name, Peer: from}
 	}
@@ -75,14 +77,18 @@ func mayView(apps map[string]config.App, key string, from net.Addr) *app.Refusal
 	case a.Redirect != "":
 		return refuse(app.CauseRedirect, status.Newf(status.PlayFailed, "application %s has moved to %s", name, a.Redirect))
 	}
-	err := mayPlay(name, a, from)
-	if err == nil {
+	err := ad.apps[name].mayView(req, &auth.Request{App: name, Stream: stream})
+	var refusal *app.Refusal
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &refusal):
+		refusal.Stage, refusal.App, refusal.Peer = app.StagePlay, name, from
+		return refusal
 	}
-	if s, ok := status.Of(err); ok {
-		return refuse(app.CausePolicy, s)
-	}
-	return refuse(app.CauseFailed, status.New(status.PlayFailed, err.Error()))
+	r := refuse(app.CauseFailed, status.New(status.PlayFailed, "The application failed."))
+	r.Err = err
+	return r
 }
 
 // orNever turns the 0 of the configuration into what package httpflv means by not at all.

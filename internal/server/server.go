@@ -38,6 +38,7 @@ type Server struct {
 	rtmpListener net.Listener
 	httpListener net.Listener // nil when HTTP is off
 	viewers      *httpflv.Handler
+	admission    *admission
 }
 
 // New opens the ports and makes everything that Run runs. Its errors are one line that says what to do. A server that is not
@@ -57,19 +58,23 @@ func New(c *config.Config, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, o: o}
-	recent := page.NewRecent(recentShown)
-	s.app = newAppServer(c, o.Log, tlsConfig, recent)
 	if s.rtmpListener, err = listen("rtmp", c.RTMP.Listen); err != nil {
 		return nil, err
 	}
+	if s.admission, err = newAdmission(c.Applications(), o.Log); err != nil {
+		_ = s.rtmpListener.Close()
+		return nil, err
+	}
+	recent := page.NewRecent(recentShown)
+	s.app = newAppServer(c, o.Log, tlsConfig, recent, s.admission)
 	if !c.HTTP.Off() {
 		if s.httpListener, err = listen("http", c.HTTP.Listen); err != nil {
-			_ = s.rtmpListener.Close()
+			s.Close()
 			return nil, err
 		}
 		s.app.PageURL = "http://" + display(s.httpListener.Addr()) + "/"
 		s.httpListener = limitHTTP(s.httpListener, c.Limits.HTTPConnections, o.Log)
-		s.viewers = newViewers(c, s.app, o.Log)
+		s.viewers = newViewers(c, s.app, s.admission, o.Log)
 		s.http = s.newHTTPServer(recent)
 	}
 	return s, nil
@@ -78,12 +83,12 @@ func New(c *config.Config, o Options) (*Server, error) {
 // recentShown is how many refusals and ended sessions the page remembers.
 const recentShown = 100
 
-func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, recent *page.Recent) *app.Server {
+func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, recent *page.Recent, ad *admission) *app.Server {
 	streams := c.Limits.Media()
 	streams.Log = log
 	registry := media.NewRegistry(streams)
 	return &app.Server{
-		Handler: applications(c.Applications(), registry), Registry: registry,
+		Handler: applications(c.Applications(), registry, ad), Registry: registry,
 		TLSConfig: t, Limits: c.Limits.App(), Log: log,
 		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
 		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
@@ -105,6 +110,7 @@ func loadTLS(t config.TLS) (*tls.Config, error) {
 
 // Close frees the ports of a server that was not run.
 func (s *Server) Close() {
+	s.admission.authority.Close()
 	_ = s.rtmpListener.Close()
 	if s.httpListener != nil {
 		_ = s.httpListener.Close()
@@ -116,6 +122,7 @@ func (s *Server) Close() {
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 3)
 	go func() { failed <- ignore(s.app.Serve(s.rtmpListener), app.ErrServerClosed) }()
+	defer s.admission.authority.Close()
 	running := 1
 	if s.http != nil {
 		go func() { failed <- ignore(s.http.Serve(s.httpListener), http.ErrServerClosed) }()

@@ -26,6 +26,7 @@ import (
 	"go.uber.org/goleak"
 
 	"penstock/amf"
+	"penstock/app"
 	"penstock/flv"
 	"penstock/internal/config"
 	"penstock/rtmp"
@@ -38,6 +39,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type running struct {
 	rtmp, http string // host:port
 	stop       func() error
+	refused    chan *app.Refusal
+}
+
+// refusal is the next refusal of a connect, publish or play.
+func (r running) refusal(t *testing.T) *app.Refusal {
+	t.Helper()
+	for {
+		select {
+		case got := <-r.refused:
+			if got.Stage != app.StageConnection {
+				return got
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("nothing was refused")
+		}
+	}
 }
 
 // start runs a server with what change makes of the default configuration, on free ports.
@@ -55,10 +72,18 @@ func start(t *testing.T, demo bool, change func(c *config.Config)) running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	refused, record := make(chan *app.Refusal, 1000), s.app.OnRefusal
+	s.app.OnRefusal = func(r *app.Refusal) {
+		record(r)
+		select {
+		case refused <- r:
+		default:
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	r := running{rtmp: s.rtmpListener.Addr().String()}
+	r := running{rtmp: s.rtmpListener.Addr().String(), refused: refused}
 	if s.httpListener != nil {
 		r.http = s.httpListener.Addr().String()
 	}
@@ -307,7 +332,9 @@ func TestNetworkRules(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := start(t, false, func(c *config.Config) {
 				c.HTTP.Wait = 0
-				c.Apps = map[string]config.App{"live": {Publish: config.Publish{AllowNetworks: tc.publish}, Play: config.Play{AllowNetworks: tc.play}}}
+				a := config.DefaultApp()
+				a.Publish.AllowNetworks, a.Play.AllowNetworks = tc.publish, tc.play
+				c.Apps = map[string]config.App{"live": a}
 			})
 			c := dial(t, "rtmp://"+r.rtmp+"/live", nil)
 			_, publishErr := c.Publish(t.Context(), "a")

@@ -1,0 +1,127 @@
+// Package auth decides who may connect, publish and play: networks, origins, stream keys, users, tokens, signed URLs, and the
+// log-in of encoders that came with Flash Media Server. It knows rules and credentials; it listens nowhere and keeps nothing
+// beyond the process. What it refuses is an *app.Refusal with the configuration path of the rule that fired and words for the
+// person at the encoder. No word, error or rule contains a secret.
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"runtime"
+	"strings"
+
+	"penstock/amf"
+	"penstock/app"
+	"penstock/status"
+)
+
+// Action is what a client wants to do.
+type Action string
+
+// Actions.
+const (
+	Connect Action = "connect"
+	Publish Action = "publish"
+	Play    Action = "play"
+)
+
+// code is what a client is told that may not do this.
+func (a Action) code() status.Code {
+	switch a {
+	case Publish:
+		return status.PublishDenied
+	case Play:
+		return status.PlayFailed
+	}
+	return status.ConnectRejected
+}
+
+// subject begins a sentence about the action.
+func (a Action) subject(application string) string {
+	switch a {
+	case Publish:
+		return "Publishing to " + application
+	case Play:
+		return "Playing from " + application
+	}
+	return "Connecting to " + application
+}
+
+// Request is what a client wants, and everything by which it may show that it is allowed to.
+type Request struct {
+	App, Instance string
+	Stream        string // canonical name without query, "" when the client connects; Check replaces a stream key by the public name
+	Addr          net.Addr
+	PageURL       string
+	SWFURL        string
+	TCURL         string
+	FlashVer      string
+	Query         url.Values // of application, tcUrl and stream name, the last's first
+	Args          []amf.Value
+}
+
+// key is the stream under its name in the whole server, or the application without one.
+func (q *Request) key() string {
+	if q.Stream == "" {
+		return q.App
+	}
+	return app.StreamKey(q.App, q.Instance, q.Stream)
+}
+
+// name is the stream's name by which rules know it: with the instance before it when there is one, since "a/b" can be both.
+func (q *Request) name() string {
+	if q.Stream == "" {
+		return ""
+	}
+	return strings.TrimPrefix(q.key(), q.App+"/")
+}
+
+// Networks is a set of addresses.
+type Networks interface{ Contains(net.Addr) bool }
+
+// Authority is what rules share: failures, nonces, and how many passwords are checked at the same time. It is safe for
+// concurrent use.
+type Authority struct {
+	attempts *attempts
+	nonces   *nonces
+	argon    chan struct{} // a place for each argon2 that may run: each takes its memory
+	secret   []byte        // salts of encoder log-ins; new with each process
+	log      *slog.Logger
+	ctx      context.Context
+	stop     context.CancelFunc
+}
+
+// New returns an Authority, which logs that key sets cannot be fetched. Close it to end the refreshing of key sets.
+func New(log *slog.Logger) *Authority {
+	ctx, stop := context.WithCancel(context.Background())
+	a := &Authority{
+		attempts: newAttempts(), nonces: newNonces(), argon: make(chan struct{}, runtime.NumCPU()),
+		secret: make([]byte, 32), log: log, ctx: ctx, stop: stop,
+	}
+	_, _ = rand.Read(a.secret)
+	return a
+}
+
+// Close ends what runs in the background.
+func (a *Authority) Close() { a.stop() }
+
+// addrKey is a peer for tables: an IPv4 address or an IPv6 /64, since whoever has one IPv6 address has the whole /64.
+func addrKey(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	ip := ap.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	p, _ := ip.Prefix(64)
+	return p.String()
+}

@@ -150,7 +150,9 @@ func parseStream(s string) (name string, q url.Values, err error) {
 }
 
 // StreamKey is the name under which a stream is known to the whole server:
-// "app/stream", or "app/instance/stream" outside the default instance.
+// "app/stream", or "app/instance/stream" outside the default instance. The stream "room/x" of the
+// default instance is therefore the stream "x" of the instance "room": clients split one URL at
+// different slashes, and must meet all the same. Rules about instances have to judge the key.
 func StreamKey(app, instance, stream string) string {
 	if instance == "" || instance == DefaultInstance {
 		return app + "/" + stream

@@ -43,8 +43,12 @@ const (
 )
 
 // maxCuts bounds how many stream ids a frame remembers its chunks for. Nearly
-// every player uses stream id 1; the bound keeps odd ones from multiplying memory.
-const maxCuts = 8
+// every player uses stream id 1, which always has its place; the bound keeps a
+// client with many streams from multiplying memory.
+const maxCuts = 4
+
+// commonID is the id of the first stream that a client creates.
+const commonID = 1
 
 // MetadataName is the Name of the Data frame that carries a stream's metadata.
 const MetadataName = "onMetaData"
@@ -176,11 +180,13 @@ func (f *Frame) cut(streamID uint32) []byte {
 		return b
 	}
 	b := chunk.Append(make([]byte, 0, chunk.Size(&m, OutChunkSize)), &m, OutChunkSize)
-	n := 0
+	odd := 0
 	for c := head; c != nil; c = c.next {
-		n++
+		if c.streamID != commonID {
+			odd++
+		}
 	}
-	if n < maxCuts {
+	if streamID == commonID || odd < maxCuts-1 {
 		f.cuts.Store(&cut{streamID, b, head})
 	}
 	return b

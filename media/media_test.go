@@ -196,6 +196,20 @@ func TestFrameChunksOnce(t *testing.T) {
 	}
 }
 
+// A client that plays on many streams cannot take the place of the id that nearly everybody uses.
+func TestCommonStreamIDIsAlwaysKept(t *testing.T) {
+	f, err := NewFrame(Video, 0, []byte{0x17, 1, 0, 0, 0, 1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range uint32(2 * maxCuts) {
+		f.Chunks(id + 2)
+	}
+	if n := testing.AllocsPerRun(100, func() { f.Chunks(1) }); n != 0 {
+		t.Errorf("%v allocations for stream id 1", n)
+	}
+}
+
 func TestKindString(t *testing.T) {
 	for k, want := range map[Kind]string{Audio: "audio", Video: "video", Data: "data", Published: "published", Unpublished: "unpublished", 0: "unknown", 9: "unknown"} {
 		if k.String() != want {

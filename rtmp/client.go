@@ -152,12 +152,23 @@ func (c *Client) end(cause error) {
 	calls, streams := c.calls, c.streams
 	c.calls, c.streams, c.opening = nil, nil, nil
 	c.mu.Unlock()
-	c.conn.Close(err)
+	told := errors.Is(cause, ErrServerClose)
+	if told {
+		c.conn.Finish(err)
+	} else {
+		c.conn.Close(err)
+	}
 	for _, ch := range calls {
 		ch <- reply{err: err}
 	}
 	for _, ns := range streams {
 		ns.fail(err)
+	}
+	if told {
+		// A server that says close may say more after it: unread, that would turn our FIN into RST. It is read away until
+		// the server ends too, for CloseLinger at the most.
+		_ = c.conn.ReadMessage(new(Message))
+		c.conn.Close(err)
 	}
 	c.callbacks.last(func() {
 		if c.cfg.OnStatus != nil {

@@ -600,6 +600,14 @@ func TestConnectionEnds(t *testing.T) {
 			p.Send(rtmp.OnStatus(0, status.New(status.ConnectClosed, "Said so.")), rtmp.CloseCommand())
 			p.WantClosed()
 		}, status.ConnectClosed, "Said so.", "Connect.Closed"},
+		{"more after Closed", func(p *rtmptest.Peer) {
+			p.Send(rtmp.OnStatus(0, status.New(status.ConnectClosed, "Said so.")))
+			for range 50 {
+				time.Sleep(time.Millisecond)
+				p.Send(&rtmp.Command{Name: "onBWDone"})
+			}
+			p.WantClosed()
+		}, status.ConnectClosed, "Said so.", "Connect.Closed"},
 		{"reconnect request", func(p *rtmptest.Peer) {
 			p.Send(rtmp.OnStatus(0, status.New(status.ConnectReconnectRequest, "").With("tcUrl", "rtmp://b/app")))
 		}, status.ConnectClosed, "", "Connect.ReconnectRequest Connect.Closed"},

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"penstock/internal/auth"
+	"penstock/internal/password"
 )
 
 type hashPasswordCmd struct{}
@@ -29,6 +29,6 @@ func (hashPasswordCmd) Run(p *program) error {
 	case len(line) > maxPasswordLine:
 		return &usageError{fmt.Sprintf("the password is longer than %d bytes", maxPasswordLine)}
 	}
-	_, err = fmt.Fprintln(p.stdout, auth.HashPassword(line))
+	_, err = fmt.Fprintln(p.stdout, password.New(line))
 	return err
 }

@@ -7,15 +7,17 @@ package auth
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
-	"runtime"
 	"strings"
+	"time"
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/internal/lockout"
+	"penstock/internal/password"
 	"penstock/status"
 )
 
@@ -86,20 +88,20 @@ type Networks interface{ Contains(net.Addr) bool }
 // Authority is what rules share: failures, nonces, and how many passwords are checked at the same time. It is safe for
 // concurrent use.
 type Authority struct {
-	attempts *attempts
-	nonces   *nonces
-	argon    chan struct{} // a place for each argon2 that may run: each takes its memory
-	secret   []byte        // salts of encoder log-ins; new with each process
-	log      *slog.Logger
-	ctx      context.Context
-	stop     context.CancelFunc
+	attempts  *lockout.Table
+	nonces    *nonces
+	passwords *password.Checker
+	secret    []byte // salts of encoder log-ins; new with each process
+	log       *slog.Logger
+	ctx       context.Context
+	stop      context.CancelFunc
 }
 
 // New returns an Authority, which logs that key sets cannot be fetched. Close it to end the refreshing of key sets.
 func New(log *slog.Logger) *Authority {
 	ctx, stop := context.WithCancel(context.Background())
 	a := &Authority{
-		attempts: newAttempts(), nonces: newNonces(), argon: make(chan struct{}, runtime.NumCPU()),
+		attempts: lockout.New(), nonces: newNonces(), passwords: password.NewChecker(),
 		secret: make([]byte, 32), log: log, ctx: ctx, stop: stop,
 	}
 	_, _ = rand.Read(a.secret)
@@ -109,19 +111,14 @@ func New(log *slog.Logger) *Authority {
 // Close ends what runs in the background.
 func (a *Authority) Close() { a.stop() }
 
-// addrKey is a peer for tables: an IPv4 address or an IPv6 /64, since whoever has one IPv6 address has the whole /64.
-func addrKey(a net.Addr) string {
-	if a == nil {
-		return ""
-	}
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil {
-		return a.String()
-	}
-	ip := ap.Addr().Unmap().WithZone("")
-	if ip.Is4() {
-		return ip.String()
-	}
-	p, _ := ip.Prefix(64)
-	return p.String()
+// Passwords checks passwords within the bounds of this Authority, for others who must: there are only so many cores.
+func (a *Authority) Passwords() *password.Checker { return a.passwords }
+
+func addrKey(a net.Addr) string { return lockout.AddrKey(a) }
+
+// tooMany is the refusal of one who must wait.
+func tooMany(rule string, wait time.Duration) *failure {
+	return &failure{rule: rule, cause: app.CausePolicy, err: fmt.Errorf("%d failures within %v", lockout.MaxFailures, lockout.Window),
+		words: fmt.Sprintf("Too many wrong attempts from your address: wait %d seconds, correct what you entered, then try again.",
+			int(wait.Seconds())+1)}
 }

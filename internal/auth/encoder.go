@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"penstock/app"
+	"penstock/internal/lockout"
 	"penstock/status"
 )
 
@@ -72,12 +73,12 @@ func (e *Encoder) Check(ctx context.Context, q *Request, rawApp string) (user st
 	if q.Query.Get("response") == "" {
 		return "", e.challenge(user, who)
 	}
-	wait, ok, err := e.a.attempts.try(ctx, who, func() (bool, error) { return e.verify(q, user, who, rawApp), nil })
+	wait, ok, err := e.a.attempts.Try(ctx, who, func() (bool, error) { return e.verify(q, user, who, rawApp), nil })
 	switch {
 	case err != nil:
 		return "", err
 	case wait > 0:
-		return "", e.failed(q, fmt.Errorf("%d failures within %v: %v to wait", maxFailures, failureWindow, wait))
+		return "", e.failed(q, fmt.Errorf("%d failures within %v: %v to wait", lockout.MaxFailures, lockout.Window, wait))
 	case !ok:
 		return "", e.failed(q, errors.New("wrong password, unknown user, or a challenge that is used up"))
 	}

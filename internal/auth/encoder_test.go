@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/lockout"
 	"penstock/status"
 )
 
@@ -143,14 +144,14 @@ func TestEncoderTime(t *testing.T) {
 		if _, err := e.Check(t.Context(), late, "live"); err == nil {
 			t.Error("a late answer is good")
 		}
-		for range maxFailures - 1 {
+		for range lockout.MaxFailures - 1 {
 			_, _ = e.Check(t.Context(), answer(Adobe, "alice", "wrong", ask(), true), "live")
 		}
 		_, err := e.Check(t.Context(), answer(Adobe, "alice", "secret", ask(), true), "live")
 		if r := refusal(t, err); r.Err == nil || !strings.Contains(r.Err.Error(), "5 failures within 1m0s") {
 			t.Errorf("%v", r)
 		}
-		time.Sleep(penalty)
+		time.Sleep(lockout.Penalty)
 		if _, err := e.Check(t.Context(), answer(Adobe, "alice", "secret", ask(), true), "live"); err != nil {
 			t.Error(err)
 		}

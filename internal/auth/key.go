@@ -78,7 +78,7 @@ func (p *keyProof) check(ctx context.Context, q *Request) (string, error) {
 	if given == "" {
 		return p.nameIsKey(q.Stream)
 	}
-	wait, ok, err := p.a.attempts.try(ctx, addrKey(q.Addr)+" key "+q.key(), func() (bool, error) {
+	wait, ok, err := p.a.attempts.Try(ctx, addrKey(q.Addr)+" key "+q.key(), func() (bool, error) {
 		return p.opens(given, q.name()), nil
 	})
 	if err != nil {

@@ -22,7 +22,7 @@ type Options struct {
 	Origins []string // hosts, or .host for its subdomains too; none: all
 
 	Keys   map[string]Key    // by label
-	Users  map[string]string // name to argon2id hash, see HashPassword
+	Users  map[string]string // name to argon2id hash, see password.New
 	JWT    *JWT              // nil: no tokens
 	Secret string            // of signed URLs; "": none
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"penstock/internal/explain"
 )
 
 // view is how much of the state a visitor sees.
@@ -55,7 +57,7 @@ func (a access) judge(r *http.Request) (v view, why string) {
 			from, a.publicOption)
 	case !a.knows(host):
 		why = fmt.Sprintf("The page was opened under the name %s, which this server does not know as its own. Open it by IP "+
-			"address, or add the name to the option %s.", clean(host, 80), a.hostsOption)
+			"address, or add the name to the option %s.", explain.Clean(host, 80), a.hostsOption)
 	default:
 		return viewWhole, ""
 	}
@@ -74,7 +76,7 @@ func visitor(r *http.Request) (from string, local bool) {
 		host = r.RemoteAddr
 	}
 	if !isLocal(host) {
-		return clean(host, 64), false
+		return explain.Clean(host, 64), false
 	}
 	for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "Forwarded"} {
 		for _, line := range r.Header.Values(name) {
@@ -83,7 +85,7 @@ func visitor(r *http.Request) (from string, local bool) {
 					item = forwardedFor(item)
 				}
 				if item = strings.TrimSpace(item); !isLocal(item) {
-					return clean(item, 64) + " through a proxy", false
+					return explain.Clean(item, 64) + " through a proxy", false
 				}
 			}
 		}

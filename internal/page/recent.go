@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/explain"
 	"penstock/status"
 )
 
@@ -89,16 +90,16 @@ func endReason(err error) string {
 	case errors.Is(err, app.ErrDisconnected):
 		return "disconnected by the application"
 	case errors.As(err, &r):
-		return "ended by the server: " + why(r.Cause)
+		return "ended by the server: " + explain.Why(r.Cause)
 	}
 	if s, ok := status.Of(err); ok {
-		return "ended by the server: " + clean(string(s.Code), maxText)
+		return "ended by the server: " + explain.Clean(string(s.Code), maxText)
 	}
 	text := err.Error()
 	if _, rest, ok := strings.Cut(text, ": "); ok { // "package: reason"
 		text = rest
 	}
-	return "ended: " + clean(text, maxText)
+	return "ended: " + explain.Clean(text, maxText)
 }
 
 // ring holds the last max values.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/explain"
 	"penstock/media"
 )
 
@@ -75,7 +76,7 @@ type connection struct {
 
 func newConnection(c *app.Client) connection {
 	v := connection{
-		ID: c.ID, App: appName(c.App, c.Instance), Software: software(c.FlashVer), FlashVer: clean(c.FlashVer, maxText),
+		ID: c.ID, App: appName(c.App, c.Instance), Software: explain.Software(c.FlashVer), FlashVer: explain.Clean(c.FlashVer, maxText),
 		Secure: c.Secure, Since: c.Since.UnixMilli(), In: c.BytesRead(), Out: c.BytesWritten(),
 		Publishing: keys(c.Publishing()), Playing: keys(c.Playing()),
 	}
@@ -160,7 +161,7 @@ func (s *state) redact() *state {
 	for i := range r.Refusals {
 		v := &r.Refusals[i]
 		v.Peer, v.Description, v.App, v.Stream = "", "", "", ""
-		v.Wanted = wanted(v.stage, "", "")
+		v.Wanted = explain.Wanted(v.stage, "", "")
 	}
 	return &r
 }

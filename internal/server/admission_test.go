@@ -17,6 +17,7 @@ import (
 	"penstock/app"
 	"penstock/internal/auth"
 	"penstock/internal/config"
+	"penstock/internal/password"
 	"penstock/rtmp"
 	"penstock/status"
 )
@@ -127,7 +128,7 @@ func credentials(action auth.Action) []admissionCase {
 // Every credential, wherever clients put it, opens every action, and nothing else does.
 func TestCredentials(t *testing.T) {
 	sum := sha256.Sum256([]byte("hashed"))
-	hash := auth.HashPassword("pw")
+	hash := password.New("pw")
 	for action, code := range map[auth.Action]status.Code{
 		auth.Connect: status.ConnectRejected, auth.Publish: status.PublishDenied, auth.Play: status.PlayFailed,
 	} {
@@ -245,7 +246,7 @@ func TestViewersProveThemselves(t *testing.T) {
 	r := start(t, true, func(c *config.Config) {
 		a := config.DefaultApp()
 		a.Connect.DenyNetworks = config.MustNetworks("203.0.113.0/24")
-		a.Play.Users = map[string]string{"joe": auth.HashPassword("pw")}
+		a.Play.Users = map[string]string{"joe": password.New("pw")}
 		a.Play.SignedURLs.Secret = urlSecret
 		guarded, origin := config.DefaultApp(), config.DefaultApp()
 		guarded.EncoderAuth = config.EncoderAuth{Mode: "adobe", Users: map[string]string{"a": "b"}}

@@ -1,21 +1,14 @@
-package page
+package explain
 
 import (
-	"errors"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"net"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"penstock/app"
-	"penstock/status"
 )
 
 // constants lists the values of the constants of one type in package app.
@@ -52,14 +45,14 @@ func TestEveryCauseHasWords(t *testing.T) {
 			t.Errorf("cause %s: why %q, advice %q", c, w.why, w.advice)
 		}
 	}
-	if got := why("new-cause"); got != "new-cause" {
+	if got := Why("new-cause"); got != "new-cause" {
 		t.Errorf("an unknown cause is told as %q", got)
 	}
 }
 
 func TestWanted(t *testing.T) {
 	for _, s := range constants(t, "Stage") {
-		if got := wanted(app.Stage(s), "", ""); !strings.HasPrefix(got, "to ") || strings.HasSuffix(got, " ") {
+		if got := Wanted(app.Stage(s), "", ""); !strings.HasPrefix(got, "to ") || strings.HasSuffix(got, " ") {
 			t.Errorf("stage %s without names: %q", s, got)
 		}
 	}
@@ -79,8 +72,8 @@ func TestWanted(t *testing.T) {
 		{"dance", "", "", "to dance"},
 	}
 	for _, tt := range tests {
-		if got := wanted(tt.stage, tt.app, tt.stream); got != tt.want {
-			t.Errorf("wanted(%s, %s, %s) = %q, want %q", tt.stage, tt.app, tt.stream, got, tt.want)
+		if got := Wanted(tt.stage, tt.app, tt.stream); got != tt.want {
+			t.Errorf("Wanted(%s, %s, %s) = %q, want %q", tt.stage, tt.app, tt.stream, got, tt.want)
 		}
 	}
 }
@@ -100,8 +93,8 @@ func TestSoftware(t *testing.T) {
 		"FMLE/3.0 (compatible; something unheard)": "a live encoder",
 	}
 	for flashVer, want := range tests {
-		if got := software(flashVer); got != want {
-			t.Errorf("software(%q) = %q, want %q", flashVer, got, want)
+		if got := Software(flashVer); got != want {
+			t.Errorf("Software(%q) = %q, want %q", flashVer, got, want)
 		}
 	}
 }
@@ -115,55 +108,11 @@ func TestClean(t *testing.T) {
 		{"", 3, ""}, {"abc", 3, "abc"}, {"abcd", 3, "abc…"}, {"ééé", 3, "ééé"}, {"<b>\n", 9, "<b>·"}, {"\xff\xfe", 9, "��"},
 	}
 	for _, tt := range tests {
-		if got := clean(tt.in, tt.runes); got != tt.want {
-			t.Errorf("clean(%q, %d) = %q, want %q", tt.in, tt.runes, got, tt.want)
+		if got := Clean(tt.in, tt.runes); got != tt.want {
+			t.Errorf("Clean(%q, %d) = %q, want %q", tt.in, tt.runes, got, tt.want)
 		}
 	}
-	if got := clean(strings.Repeat("\u202e", 1<<20), 10); len(got) > 100 {
+	if got := Clean(strings.Repeat("\u202e", 1<<20), 10); len(got) > 100 {
 		t.Errorf("a long text became %d bytes", len(got))
-	}
-}
-
-func TestNewRefusal(t *testing.T) {
-	at := time.UnixMilli(1_700_000_000_123)
-	got := newRefusal(&app.Refusal{
-		Time: at, Stage: app.StagePublish, Cause: app.CauseBusyName, Rule: "r", XStatus: 409, Session: "AbCdEfGh",
-		Status: status.New(status.PublishBadName, "demo is already being published."),
-		Peer:   &net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 4711}, App: "live", Stream: "d…",
-		FlashVer: "FMLE/3.0 (compatible; FMSc/1.0)", Err: errors.New("the inner reason is not for the page"),
-	})
-	want := refusal{
-		Time: at.UnixMilli(), Peer: "10.0.0.7:4711", Software: "OBS or another live encoder", Wanted: "to publish live/d…",
-		Why: words[app.CauseBusyName].why, Advice: words[app.CauseBusyName].advice, App: "live", Stream: "d…",
-		Code: "NetStream.Publish.BadName", Description: "demo is already being published.", Cause: "busy-name", Rule: "r",
-		XStatus: 409, Session: "AbCdEfGh", stage: app.StagePublish,
-	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(refusal{})); diff != "" {
-		t.Error(diff)
-	}
-	// Almost nothing known must not panic.
-	if got := newRefusal(&app.Refusal{}); got.Code != "" || got.Peer != "" {
-		t.Errorf("empty refusal: %+v", got)
-	}
-}
-
-func TestEndReason(t *testing.T) {
-	tests := []struct {
-		err  error
-		want string
-	}{
-		{nil, "left by itself"},
-		{app.ErrClosedByPeer, "left by itself"},
-		{fmt.Errorf("%w: %w", app.ErrClosedByPeer, net.ErrClosed), "its connection was lost"},
-		{app.ErrDisconnected, "disconnected by the application"},
-		{&app.Refusal{Cause: app.CauseProtocol}, "ended by the server: what came in is not a valid RTMP stream"},
-		{status.For(status.ConnectIdleTimeOut), "ended by the server: NetConnection.Connect.IdleTimeOut"},
-		{errors.New("app: idle after a refusal"), "ended: idle after a refusal"},
-		{errors.New("odd"), "ended: odd"},
-	}
-	for _, tt := range tests {
-		if got := endReason(tt.err); got != tt.want {
-			t.Errorf("endReason(%v) = %q, want %q", tt.err, got, tt.want)
-		}
 	}
 }

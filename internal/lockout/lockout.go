@@ -1,26 +1,26 @@
-package auth
+// Package lockout slows down the guessing of passwords and keys, for whoever checks them.
+package lockout
 
 import (
 	"container/list"
 	"context"
-	"fmt"
+	"net"
+	"net/netip"
 	"sync"
 	"time"
-
-	"penstock/app"
 )
 
-// Bounds on guessing: after maxFailures within failureWindow, the address and user pay with penalty. maxAttempts is how many
-// such pairs are remembered; the one longest unused is forgotten first.
+// Bounds on guessing: after MaxFailures within Window, who fails pays with Penalty. maxAttempts is how many are remembered;
+// the one longest unused is forgotten first.
 const (
-	maxFailures   = 5
-	failureWindow = time.Minute
-	penalty       = time.Minute
-	maxAttempts   = 8192
+	MaxFailures = 5
+	Window      = time.Minute
+	Penalty     = time.Minute
+	maxAttempts = 8192
 )
 
-// attempts slows down guessing, per address and user.
-type attempts struct {
+// Table remembers failures, by whom the caller says: an address together with a user. It is safe for concurrent use.
+type Table struct {
 	mu     sync.Mutex
 	byWho  map[string]*list.Element
 	recent *list.List // of *attempt, the most recently used first
@@ -29,18 +29,20 @@ type attempts struct {
 type attempt struct {
 	who      string
 	turn     chan struct{} // one attempt at a time, so that many at once are not many free ones
-	users    int           // who hold or wait for the turn; guarded by attempts.mu, as the rest
+	users    int           // who hold or wait for the turn; guarded by Table.mu, as the rest
 	failures int
 	since    time.Time // of the first failure
 	until    time.Time // end of the penalty
 }
 
-func newAttempts() *attempts {
-	return &attempts{byWho: make(map[string]*list.Element), recent: list.New()}
+// New returns an empty Table.
+func New() *Table {
+	return &Table{byWho: make(map[string]*list.Element), recent: list.New()}
 }
 
-// try runs verify unless who must wait, and counts its failure. One who must wait is told how long, whatever it brings.
-func (t *attempts) try(ctx context.Context, who string, verify func() (bool, error)) (wait time.Duration, ok bool, err error) {
+// Try runs verify unless who must wait, and counts its failure. One who must wait is told how long, whatever it brings; attempts
+// of the same who run one after the other. The error is verify's or the context's.
+func (t *Table) Try(ctx context.Context, who string, verify func() (bool, error)) (wait time.Duration, ok bool, err error) {
 	a := t.enter(who)
 	if a == nil {
 		return time.Second, false, nil
@@ -62,7 +64,7 @@ func (t *attempts) try(ctx context.Context, who string, verify func() (bool, err
 }
 
 // enter finds or makes the entry of who; nil when every place is in use.
-func (t *attempts) enter(who string) *attempt {
+func (t *Table) enter(who string) *attempt {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if e := t.byWho[who]; e != nil {
@@ -80,7 +82,7 @@ func (t *attempts) enter(who string) *attempt {
 }
 
 // forget makes room. t.mu must be held.
-func (t *attempts) forget() bool {
+func (t *Table) forget() bool {
 	for e := t.recent.Back(); e != nil; e = e.Prev() {
 		if a := e.Value.(*attempt); a.users == 0 {
 			t.recent.Remove(e)
@@ -92,7 +94,7 @@ func (t *attempts) forget() bool {
 }
 
 // leave drops entries that remember nothing.
-func (t *attempts) leave(a *attempt) {
+func (t *Table) leave(a *attempt) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a.users--
@@ -102,20 +104,20 @@ func (t *attempts) leave(a *attempt) {
 	}
 }
 
-func (t *attempts) penalty(a *attempt) time.Duration {
+func (t *Table) penalty(a *attempt) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
 	if a.until.After(now) {
 		return a.until.Sub(now)
 	}
-	if !a.until.IsZero() || now.Sub(a.since) >= failureWindow {
+	if !a.until.IsZero() || now.Sub(a.since) >= Window {
 		a.failures, a.until = 0, time.Time{}
 	}
 	return 0
 }
 
-func (t *attempts) count(a *attempt, ok bool) {
+func (t *Table) count(a *attempt, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if ok {
@@ -125,14 +127,24 @@ func (t *attempts) count(a *attempt, ok bool) {
 	if a.failures++; a.failures == 1 {
 		a.since = time.Now()
 	}
-	if a.failures >= maxFailures {
-		a.until = time.Now().Add(penalty)
+	if a.failures >= MaxFailures {
+		a.until = time.Now().Add(Penalty)
 	}
 }
 
-// tooMany is the refusal of one who must wait.
-func tooMany(rule string, wait time.Duration) *failure {
-	return &failure{rule: rule, cause: app.CausePolicy, err: fmt.Errorf("%d failures within %v", maxFailures, failureWindow),
-		words: fmt.Sprintf("Too many wrong attempts from your address: wait %d seconds, correct what you entered, then try again.",
-			int(wait.Seconds())+1)}
+// AddrKey is a peer for tables: an IPv4 address or an IPv6 /64, since whoever has one IPv6 address has the whole /64.
+func AddrKey(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	ip := ap.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	p, _ := ip.Prefix(64)
+	return p.String()
 }

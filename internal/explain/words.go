@@ -1,54 +1,16 @@
-package page
+// Package explain says in plain words why something was refused, what can be done about it, and which program it was, for people
+// who do not know RTMP. The page and the API say the same words.
+package explain
 
 import (
-	"net"
 	"strings"
 	"unicode"
 
 	"penstock/app"
 )
 
-// refusal is one refusal as the page tells it: first in words for people who do not know RTMP,
-// then what went over the wire.
-type refusal struct {
-	Time        int64  `json:"time"` // Unix ms
-	Peer        string `json:"peer,omitempty"`
-	Software    string `json:"software,omitempty"`
-	Wanted      string `json:"wanted"` // "to publish live/a…"
-	Why         string `json:"why"`
-	Advice      string `json:"advice,omitempty"`
-	App         string `json:"app,omitempty"`
-	Stream      string `json:"stream,omitempty"` // shortened: it may be a key
-	Code        string `json:"code,omitempty"`   // "" when the client could not be told anything
-	Description string `json:"description,omitempty"`
-	Cause       string `json:"cause"`
-	Rule        string `json:"rule,omitempty"`
-	XStatus     int    `json:"xStatus,omitempty"`
-	Session     string `json:"session,omitempty"`
-
-	stage app.Stage
-}
-
-func newRefusal(r *app.Refusal) refusal {
-	v := refusal{
-		Time: r.Time.UnixMilli(), Why: why(r.Cause), Advice: advice(r.Cause), Cause: string(r.Cause), Rule: clean(r.Rule, 64),
-		XStatus: r.XStatus, Session: r.Session, App: clean(r.App, 128), Stream: clean(r.Stream, 64), stage: r.Stage,
-	}
-	v.Wanted = wanted(r.Stage, v.App, v.Stream)
-	if r.Peer != nil {
-		v.Peer = r.Peer.String()
-	}
-	if r.FlashVer != "" {
-		v.Software = software(r.FlashVer)
-	}
-	if r.Status != nil {
-		v.Code, v.Description = clean(string(r.Status.Code), maxText), clean(r.Told(), maxText)
-	}
-	return v
-}
-
-// wanted completes "… wanted …".
-func wanted(stage app.Stage, application, stream string) string {
+// Wanted completes "… wanted …".
+func Wanted(stage app.Stage, application, stream string) string {
 	in := func(prefix string) string {
 		if application == "" {
 			return ""
@@ -70,7 +32,7 @@ func wanted(stage app.Stage, application, stream string) string {
 	case app.StageConnection:
 		return "to stay connected" + in(" to ")
 	}
-	return clean("to "+string(stage), 64)
+	return Clean("to "+string(stage), 64)
 }
 
 // words are why a cause refuses, and what can be done about it.
@@ -105,14 +67,16 @@ var words = map[app.Cause]struct{ why, advice string }{
 		"Send the stream with a lower bitrate, or give the player a faster network."},
 }
 
-func why(c app.Cause) string {
+// Why completes "was refused because …"; a cause without words is told by its name.
+func Why(c app.Cause) string {
 	if w, ok := words[c]; ok {
 		return w.why
 	}
-	return clean(string(c), 64)
+	return Clean(string(c), 64)
 }
 
-func advice(c app.Cause) string { return words[c].advice }
+// Advice is what can be done about it, in sentences, "" for a cause without words.
+func Advice(c app.Cause) string { return words[c].advice }
 
 // programs are pieces of flashVer by which programs are known, the more telling ones first.
 var programs = []struct{ piece, name string }{
@@ -128,9 +92,9 @@ var programs = []struct{ piece, name string }{
 	{"LNX 10,0,32,18", "rtmpdump, GStreamer or another librtmp program"},
 }
 
-// software names the program behind a flashVer in plain words; many programs claim to be a
+// Software names the program behind a flashVer in plain words; many programs claim to be a
 // Flash Player or Flash Media Live Encoder.
-func software(flashVer string) string {
+func Software(flashVer string) string {
 	for _, p := range programs {
 		if strings.Contains(flashVer, p.piece) {
 			return p.name
@@ -144,12 +108,12 @@ func software(flashVer string) string {
 	if flashVer == "" {
 		return "an unnamed program"
 	}
-	return clean(flashVer, 48)
+	return Clean(flashVer, 48)
 }
 
-// clean bounds what a stranger wrote and takes out what would not be seen or would reorder the
+// Clean bounds what a stranger wrote and takes out what would not be seen or would reorder the
 // text around it.
-func clean(s string, runes int) string {
+func Clean(s string, runes int) string {
 	n := 0
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -164,12 +128,4 @@ func clean(s string, runes int) string {
 		s += "…"
 	}
 	return s
-}
-
-// hostOf is an address without its port.
-func hostOf(peer string) string {
-	if host, _, err := net.SplitHostPort(peer); err == nil {
-		return host
-	}
-	return peer
 }

@@ -76,6 +76,7 @@ func (c *Client) answerCallFailed(cmd *rtmp.Command, description string, cause C
 
 // refuseCall answers `_error`; a call with transaction ID 0 wants no answer.
 func (c *Client) refuseCall(cmd *rtmp.Command, r *Refusal) {
+	r = c.reworded(r)
 	if cmd.Transaction != 0 {
 		c.send(cmd.Error(r.Status))
 	}

@@ -202,5 +202,21 @@ func (c *Client) complete(r *Refusal) *Refusal {
 	return r
 }
 
+// reworded lets Server.Words choose what the client is told.
+func (c *Client) reworded(r *Refusal) *Refusal {
+	words := c.server.Words
+	if words == nil || r.Status == nil || r.Cause == CauseChallenge {
+		return r
+	}
+	defer c.server.observed()
+	c.ident.Lock()
+	r.App = c.App
+	c.ident.Unlock()
+	if st := words(r); st != nil {
+		r.Status = st
+	}
+	return r
+}
+
 // refused completes and records a refusal of this client.
 func (c *Client) refused(r *Refusal) { c.server.refuse(c.complete(r)) }

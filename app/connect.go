@@ -244,7 +244,7 @@ func integer(o *amf.Object, key string, def int) int {
 
 // refuseConnect answers `_error` and `close`, flushes and sends FIN.
 func (c *Client) refuseConnect(cmd *rtmp.Command, err error) {
-	r := refusalOf(StageConnect, err, status.New(status.ConnectFailed, "The application failed."))
+	r := c.reworded(refusalOf(StageConnect, err, status.New(status.ConnectFailed, "The application failed.")))
 	answer := cmd.Error(r.Status)
 	answer.AMF3 = false
 	m, encErr := answer.Message()

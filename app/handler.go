@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"penstock/amf"
 	"penstock/status"
@@ -71,6 +72,20 @@ type PublishRequest struct {
 	Name   string     // canonical, without query
 	Query  url.Values // of the stream name and of the connection, the stream's last
 	Type   string     // live, record, append or appendWithGap
+
+	// Ended, when the handler sets it, is called once: when the publication has ended, or at once
+	// when it did not come about although the handler allowed it. It must not block.
+	Ended func(StreamEnd)
+	// Watch, when the handler sets it, is called about once a second while the stream is
+	// published, with the bytes of media so far. An error ends the publication, and the client is
+	// told as if the handler had returned it. It must not block.
+	Watch func(now time.Time, bytes uint64) error
+}
+
+// StreamEnd is the end of what a client published or played.
+type StreamEnd struct {
+	Began time.Time // zero when it did not come about
+	Bytes uint64    // of media: the messages that were published, the chunks that were played
 }
 
 // PlayRequest asks to play. The handler may change Name.
@@ -81,6 +96,9 @@ type PlayRequest struct {
 	Start  float64 // seconds; -2 live or else recorded, -1 live only, ≥ 0 recorded
 	Length float64 // seconds, -1 to the end
 	Reset  bool
+
+	// Ended is PublishRequest.Ended for a play.
+	Ended func(StreamEnd)
 }
 
 // ErrNoMethod is what a Caller returns for a name it does not know.
@@ -123,7 +141,9 @@ func Only(allow func() error, f Method) Method {
 type LiveOptions struct {
 	Publish func(ctx context.Context, r *PublishRequest) error
 	Play    func(ctx context.Context, r *PlayRequest) error
+	Call    func(ctx context.Context, method string) error // asked before a method is looked for
 	Methods Methods
+	Close   func(reason error) // see Session
 }
 
 // Live is the plain live application: streams are published and played, nothing else happens.
@@ -136,7 +156,11 @@ func Live(o LiveOptions) Handler {
 type liveSession struct{ o LiveOptions }
 
 // Close implements Session.
-func (*liveSession) Close(error) {}
+func (s *liveSession) Close(reason error) {
+	if s.o.Close != nil {
+		s.o.Close(reason)
+	}
+}
 
 // Publish implements Publisher.
 func (s *liveSession) Publish(ctx context.Context, r *PublishRequest) error {
@@ -156,6 +180,11 @@ func (s *liveSession) Play(ctx context.Context, r *PlayRequest) error {
 
 // Call implements Caller.
 func (s *liveSession) Call(ctx context.Context, name string, args []amf.Value) (amf.Value, error) {
+	if s.o.Call != nil {
+		if err := s.o.Call(ctx, name); err != nil {
+			return nil, err
+		}
+	}
 	return s.o.Methods.Call(ctx, name, args)
 }
 

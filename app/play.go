@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"penstock/amf"
@@ -43,6 +44,12 @@ func (ns *netStream) start(r *PlayRequest) {
 	if !ns.mayPlay(r) {
 		return
 	}
+	began := false
+	defer func() {
+		if !began {
+			c.server.streamEnded(r.Ended, StreamEnd{})
+		}
+	}()
 	key := StreamKey(c.App, c.Instance, r.Name)
 	if r.Start >= 0 && !c.server.Registry.Live(key) {
 		ns.refuse(&Refusal{Stage: StagePlay, Cause: CauseNotFound,
@@ -54,7 +61,8 @@ func (ns *netStream) start(r *PlayRequest) {
 		return
 	}
 	ns.stop()
-	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval}
+	began = true
+	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval, began: time.Now(), ended: r.Ended}
 	p.queue = media.NewQueue(c.server.limits.PlayerQueue, c.conn.Wake)
 	// Before Play.Start says so; what comes waits in the queue until the source is attached.
 	if c.mayReplay(time.Now()) {
@@ -131,12 +139,18 @@ func (ns *netStream) mayPlay(r *PlayRequest) bool {
 		ns.refuse(&Refusal{Stage: StagePlay, Cause: CauseNoAbility, Status: failed}, name)
 		return false
 	}
-	return ns.decide(StagePlay, failed, name, func(ctx context.Context) error {
+	allowed := false
+	granted := ns.decide(StagePlay, failed, name, func(ctx context.Context) error {
 		if err := p.Play(ctx, r); err != nil {
 			return err
 		}
+		allowed = true
 		return checkName("stream", r.Name, MaxStreamName) // it may have been changed
 	})
+	if allowed && !granted {
+		ns.client.server.streamEnded(r.Ended, StreamEnd{})
+	}
+	return granted
 }
 
 // seconds reads a time argument. FFmpeg and rtmpdump send milliseconds; no stream is played
@@ -236,6 +250,9 @@ type player struct {
 	queue *media.Queue
 	sub   *media.Subscription
 	rate  time.Duration
+	began time.Time
+	ended func(StreamEnd) // may be nil
+	bytes atomic.Uint64   // of chunks, counted by the writer goroutine
 
 	frames []*media.Frame // writer goroutine only
 
@@ -262,6 +279,7 @@ func (p *player) Replay(fs []*media.Frame) {
 // Pull implements rtmp.Source. Frames are already cut; only markers become messages here.
 func (p *player) Pull(bufs [][]byte, max int) [][]byte {
 	p.frames = p.queue.Take(p.frames[:0], max)
+	sent := 0
 	for _, f := range p.frames {
 		switch f.Kind {
 		case media.Published:
@@ -272,10 +290,12 @@ func (p *player) Pull(bufs [][]byte, max int) [][]byte {
 		default:
 			if b := f.Chunks(p.ns.id); b != nil {
 				bufs = append(bufs, b)
+				sent += len(b)
 			}
 		}
 	}
 	clear(p.frames)
+	p.bytes.Add(uint64(sent))
 	return bufs
 }
 
@@ -321,4 +341,5 @@ func (p *player) close() {
 		p.sub.Close()
 	}
 	p.queue.Close()
+	p.ns.client.server.streamEnded(p.ended, StreamEnd{Began: p.began, Bytes: p.bytes.Load()})
 }

@@ -43,10 +43,11 @@ func (ns *netStream) publish(cmd *rtmp.Command) {
 	}
 	pub, err := ns.acquire(StreamKey(c.App, c.Instance, r.Name))
 	if err != nil {
+		c.server.streamEnded(r.Ended, StreamEnd{})
 		ns.refuse(busyRefusal(err, name), name)
 		return
 	}
-	ns.started(pub, name)
+	ns.started(&publication{Publication: pub, name: name, began: time.Now(), ended: r.Ended, watch: r.Watch})
 	if typ != "live" {
 		ns.tell(status.New(status.RecordNoAccess, "Recording is not available."))
 	}
@@ -60,12 +61,18 @@ func (ns *netStream) mayPublish(r *PublishRequest) bool {
 		ns.refuse(&Refusal{Stage: StagePublish, Cause: CauseNoAbility, Status: denied}, name)
 		return false
 	}
-	return ns.decide(StagePublish, denied, name, func(ctx context.Context) error {
+	allowed := false
+	granted := ns.decide(StagePublish, denied, name, func(ctx context.Context) error {
 		if err := p.Publish(ctx, r); err != nil {
 			return err
 		}
+		allowed = true
 		return checkName("stream", r.Name, MaxStreamName) // it may have been changed
 	})
+	if allowed && !granted {
+		ns.client.server.streamEnded(r.Ended, StreamEnd{})
+	}
+	return granted
 }
 
 func busyRefusal(err error, name string) *Refusal {
@@ -148,8 +155,8 @@ func (c *Client) alive(pub *media.Publication) bool {
 }
 
 // started answers an accepted publish.
-func (ns *netStream) started(pub *media.Publication, name string) {
-	c := ns.client
+func (ns *netStream) started(pub *publication) {
+	c, name := ns.client, pub.name
 	ns.mu.Lock()
 	ns.name, ns.key = name, pub.Key()
 	ns.mu.Unlock()
@@ -167,18 +174,15 @@ func (ns *netStream) started(pub *media.Publication, name string) {
 
 // published judges what the stream said to one message: a bad message is dropped and counted,
 // a lost name ends this publication and tells the publisher.
-func (ns *netStream) published(pub *media.Publication, err error) error {
+func (ns *netStream) published(pub *publication, err error) error {
 	var limit *media.LimitError
 	var bad *flv.ParseError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, media.ErrRevoked):
-		name := ns.title()
-		if ns.pub.CompareAndSwap(pub, nil) {
-			ns.refuse(&Refusal{Stage: StagePublish, Cause: CauseBusyName, Err: err,
-				Status: status.New(status.PublishBadName, fmt.Sprintf("%s was taken over by another publisher.", name))}, name)
-		}
+		ns.revoke(pub, &Refusal{Stage: StagePublish, Cause: CauseBusyName, Err: err,
+			Status: status.New(status.PublishBadName, fmt.Sprintf("%s was taken over by another publisher.", pub.name))})
 		return nil
 	case errors.As(err, &limit):
 		if ns.client.server.counts.leftOut(limit.Option)%100 == 1 { // a flood must not fill the log
@@ -190,6 +194,14 @@ func (ns *netStream) published(pub *media.Publication, err error) error {
 		return ns.client.conn.CountUnknown()
 	}
 	return err
+}
+
+// revoke ends a publication for a reason that the publisher is told. It does nothing when it has ended already.
+func (ns *netStream) revoke(pub *publication, r *Refusal) {
+	if ns.pub.CompareAndSwap(pub, nil) {
+		pub.over(ns.client.server)
+		ns.refuse(r, pub.name)
+	}
 }
 
 // data publishes a data message. Metadata is kept for players that come later.

@@ -23,22 +23,26 @@ type Cause string
 const (
 	CauseUnknownApp Cause = "unknown-application"
 	CauseBadName    Cause = "bad-name"
-	CauseHandler    Cause = "handler"     // the application said no
-	CauseRedirect   Cause = "redirect"    // the application sent the client elsewhere
-	CauseFailed     Cause = "failed"      // the application failed: an error, a panic
-	CauseTimeout    Cause = "timeout"     // the application did not answer in time
-	CauseMalformed  Cause = "malformed"   // what the client sent made no sense
-	CauseEncoding   Cause = "encoding"    // AMF that cannot be decoded, or an unknown version
-	CauseLimit      Cause = "limit"       // a named limit
-	CausePolicy     Cause = "policy"      // allowed to others, not to this client
-	CauseNoAbility  Cause = "no-ability"  // the application has no such streams or methods
-	CauseBusyName   Cause = "busy-name"   // another publisher has the name
-	CauseNotFound   Cause = "not-found"   // no such stream or method
-	CauseShutdown   Cause = "shutdown"    // the process or the application is being stopped
-	CauseIdle       Cause = "idle"        // nothing happened for too long
-	CauseForeign    Cause = "not-rtmp"    // another protocol, or no handshake
-	CauseProtocol   Cause = "protocol"    // the chunk stream broke its rules
-	CauseSlow       Cause = "slow-player" // the client could not keep up
+	CauseHandler    Cause = "handler"      // the application said no
+	CauseHook       Cause = "hook"         // the HTTP hook said no
+	CauseHookLate   Cause = "hook-timeout" // the HTTP hook did not answer in time
+	CauseHookDown   Cause = "hook-down"    // the HTTP hook cannot be reached, or its answer makes no sense
+	CauseChallenge  Cause = "challenge"    // a log-in's usual first steps, see Refusal
+	CauseRedirect   Cause = "redirect"     // the application sent the client elsewhere
+	CauseFailed     Cause = "failed"       // the application failed: an error, a panic
+	CauseTimeout    Cause = "timeout"      // the application did not answer in time
+	CauseMalformed  Cause = "malformed"    // what the client sent made no sense
+	CauseEncoding   Cause = "encoding"     // AMF that cannot be decoded, or an unknown version
+	CauseLimit      Cause = "limit"        // a named limit
+	CausePolicy     Cause = "policy"       // allowed to others, not to this client
+	CauseNoAbility  Cause = "no-ability"   // the application has no such streams or methods
+	CauseBusyName   Cause = "busy-name"    // another publisher has the name
+	CauseNotFound   Cause = "not-found"    // no such stream or method
+	CauseShutdown   Cause = "shutdown"     // the process or the application is being stopped
+	CauseIdle       Cause = "idle"         // nothing happened for too long
+	CauseForeign    Cause = "not-rtmp"     // another protocol, or no handshake
+	CauseProtocol   Cause = "protocol"     // the chunk stream broke its rules
+	CauseSlow       Cause = "slow-player"  // the client could not keep up
 )
 
 // Stage is what was refused.
@@ -57,6 +61,9 @@ const (
 // Refusal is one refusal: the wire, the log and everything that counts or shows refusals read
 // this one value. It is an error: a handler may return one to choose the cause and the rule;
 // the rest is filled in by the server.
+//
+// One with CauseChallenge refuses nobody: it is how an encoder that logs in is asked who it is. It is
+// logged as information, and neither counted nor handed to Server.OnRefusal, but to OnChallenge.
 type Refusal struct {
 	Time     time.Time
 	Stage    Stage
@@ -147,20 +154,61 @@ func xStatus(stage Stage, cause Cause) int {
 		return 302
 	case CauseMalformed, CauseEncoding, CauseBadName, CauseForeign, CauseProtocol:
 		return 400
-	case CauseHandler, CauseNoAbility:
+	case CauseChallenge:
+		return 100
+	case CauseHandler, CauseNoAbility, CauseHook:
 		return 401
 	case CausePolicy:
 		return 403
 	case CauseUnknownApp, CauseNotFound:
 		return 404
-	case CauseTimeout, CauseSlow:
+	case CauseTimeout, CauseSlow, CauseHookLate:
 		return 408
 	case CauseBusyName, CauseLimit:
 		return 409
 	case CauseIdle:
 		return 432
+	case CauseHookDown:
+		return 503
 	}
 	return 500
+}
+
+// Code is what a client is told whose stage is refused for a cause, chosen by what clients act on: OBS stops
+// and shows the text for Publish.Denied, Publish.BadName and Play.Failed, GStreamer knows the first two and
+// Connect.Rejected, and FFmpeg prints the text of every error. A handler may choose another.
+func Code(stage Stage, cause Cause) status.Code {
+	switch stage {
+	case StagePublish:
+		if cause == CauseBusyName || cause == CauseBadName {
+			return status.PublishBadName
+		}
+		return status.PublishDenied
+	case StagePlay:
+		if cause == CauseNotFound {
+			return status.PlayStreamNotFound
+		}
+		return status.PlayFailed
+	case StageCall:
+		switch cause {
+		case CauseEncoding:
+			return status.CallBadVersion
+		case CausePolicy, CauseHandler, CauseHook, CauseHookLate, CauseHookDown:
+			return status.CallProhibited
+		}
+		return status.CallFailed
+	case StageConnection:
+		return status.ConnectClosed
+	}
+	switch cause {
+	case CauseBadName:
+		return status.ConnectInvalidApp
+	case CauseFailed, CauseTimeout, CauseMalformed, CauseIdle, CauseProtocol:
+		return status.ConnectFailed
+	case CauseShutdown:
+		return status.ConnectAppShutdown
+	}
+	return status.ConnectRejected
 }
 
 // refusalOf turns a handler's error into a refusal. fallback is the status for errors that are

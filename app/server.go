@@ -107,6 +107,12 @@ type Server struct {
 	ReconnectGrace time.Duration
 	// OnRefusal sees every refusal after it was sent. It must not block. May be nil.
 	OnRefusal func(*Refusal)
+	// OnChallenge sees refusals with CauseChallenge, which are part of a log-in. It must not block. May be nil.
+	OnChallenge func(*Refusal)
+	// Words may choose what a client is told that is refused connect, publish, play or a call: it returns
+	// the status in place of r.Status, or nil to leave that. Of r, at least Stage, Cause, Rule, Status and App are set. It must not block.
+	// May be nil.
+	Words func(r *Refusal) *status.Status
 	// OnSession sees each accepted connection begin (nil reason) and end. May be nil.
 	OnSession func(c *Client, ended bool, reason error)
 	// Trace sees every message of every connection. May be nil.
@@ -319,15 +325,20 @@ func (s *Server) Record(r *Refusal) {
 
 // refuse records one complete refusal: log line, counter, observer.
 func (s *Server) refuse(r *Refusal) {
-	s.counts.add(r)
 	peer := ""
 	if r.Peer != nil {
 		peer = r.Peer.String()
 	}
-	s.Log.Warn("refused", "session", r.Session, "peer", peer, "refusal", r)
-	if s.OnRefusal != nil {
+	level, observe := slog.LevelWarn, s.OnRefusal
+	if r.Cause == CauseChallenge {
+		level, observe = slog.LevelInfo, s.OnChallenge
+	} else {
+		s.counts.add(r)
+	}
+	s.Log.Log(context.Background(), level, "refused", "session", r.Session, "peer", peer, "refusal", r)
+	if observe != nil {
 		defer s.observed()
-		s.OnRefusal(r)
+		observe(r)
 	}
 }
 

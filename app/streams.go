@@ -25,9 +25,33 @@ type netStream struct {
 	key    string // in the registry
 	player *player
 
-	pub       atomic.Pointer[media.Publication]
+	pub       atomic.Pointer[publication]
 	lastMedia atomic.Int64 // unix ns of the last message published, or of publish itself
 	gotMedia  atomic.Bool
+}
+
+// publication is what a message stream publishes.
+type publication struct {
+	*media.Publication
+	name  string // as the client knows it
+	began time.Time
+	bytes atomic.Uint64
+	ended func(StreamEnd)               // may be nil
+	watch func(time.Time, uint64) error // may be nil
+}
+
+// over ends it and tells the handler. Whoever took it out of netStream.pub calls it.
+func (p *publication) over(s *Server) {
+	p.Close()
+	s.streamEnded(p.ended, StreamEnd{Began: p.began, Bytes: p.bytes.Load()})
+}
+
+// streamEnded calls a handler's Ended, which may be nil.
+func (s *Server) streamEnded(tell func(StreamEnd), e StreamEnd) {
+	if tell != nil {
+		defer s.observed()
+		tell(e)
+	}
 }
 
 // streamTable maps message stream IDs to a connection's streams.
@@ -147,7 +171,7 @@ func (t *streamTable) active() bool {
 // stop ends whatever the stream does; it tells the client nothing.
 func (ns *netStream) stop() (published, played bool) {
 	if pub := ns.pub.Swap(nil); pub != nil {
-		pub.Close()
+		pub.over(ns.client.server)
 		published = true
 	}
 	ns.mu.Lock()
@@ -308,6 +332,7 @@ func (ns *netStream) tell(s *status.Status) {
 // refuse tells and records why publish or play is refused. A connection that then does
 // nothing is ended after Limits.RefusedTimeout.
 func (ns *netStream) refuse(r *Refusal, name string) {
+	r = ns.client.reworded(r)
 	if r.Stage == StagePlay {
 		r.Status = r.Status.With("details", shorten(name, 64))
 	}
@@ -372,6 +397,7 @@ func (c *Client) relay(m *rtmp.Message) error {
 	}
 	ns.lastMedia.Store(time.Now().UnixNano())
 	ns.gotMedia.Store(true)
+	pub.bytes.Add(uint64(len(m.Payload)))
 	var err error
 	switch m.Type {
 	case rtmp.TypeAudio:
@@ -379,12 +405,12 @@ func (c *Client) relay(m *rtmp.Message) error {
 	case rtmp.TypeVideo:
 		err = pub.Video(m.Timestamp, m.Payload)
 	default:
-		err = c.data(pub, m)
+		err = c.data(pub.Publication, m)
 	}
 	return ns.published(pub, err)
 }
 
-func (c *Client) publication(streamID uint32) (*netStream, *media.Publication) {
+func (c *Client) publication(streamID uint32) (*netStream, *publication) {
 	ns := c.streams.get(streamID)
 	if ns == nil {
 		return nil, nil

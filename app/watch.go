@@ -155,7 +155,8 @@ func (c *Client) idle(rule, description string) {
 func (c *Client) checkStreams(now time.Time) bool {
 	l := c.server.limits
 	for _, ns := range c.streams.all() {
-		if ns.pub.Load() != nil {
+		if pub := ns.pub.Load(); pub != nil {
+			ns.watched(pub, now)
 			quiet := min(since(now, ns.lastMedia.Load()), now.Sub(c.LastRead()))
 			switch {
 			case !ns.gotMedia.Load() && since(now, ns.lastMedia.Load()) > l.FirstMedia:
@@ -178,4 +179,15 @@ func (c *Client) checkStreams(now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// watched lets the handler look at a publication that it allowed.
+func (ns *netStream) watched(pub *publication, now time.Time) {
+	if pub.watch == nil {
+		return
+	}
+	defer ns.client.server.observed()
+	if err := pub.watch(now, pub.bytes.Load()); err != nil {
+		ns.revoke(pub, refusalOf(StagePublish, err, status.For(status.PublishDenied, pub.name)))
+	}
 }

@@ -19,6 +19,7 @@ import (
 type Config struct {
 	RTMP     RTMP     `yaml:"rtmp"`
 	HTTP     HTTP     `yaml:"http"`
+	Console  Console  `yaml:"console"`
 	Data     string   `yaml:"data"` // folder for what outlives the process; made when something needs it, which nothing does yet
 	Log      Log      `yaml:"log"`
 	Identity Identity `yaml:"identity"`
@@ -85,6 +86,7 @@ func Default() *Config {
 	return &Config{
 		RTMP:           RTMP{Listen: ":1935"},
 		HTTP:           HTTP{Listen: ":8080", Wait: Duration(10 * time.Second), Linger: Duration(10 * time.Second)},
+		Console:        defaultConsole(),
 		Data:           "./data",
 		Log:            Log{Level: "info", Format: "text"},
 		Identity:       Identity{FMSVersion: "FMS/5,0,15,5004", Capabilities: 255, Version: "5,0,15,5004"},
@@ -123,7 +125,7 @@ func fieldErrorf(path, format string, args ...any) error {
 // Validate returns a *FieldError for the first value that makes no sense. It opens no file and no port.
 func (c *Config) Validate() error {
 	checks := []func() error{
-		c.RTMP.Validate, c.HTTP.Validate, c.Log.Validate, c.Identity.Validate, c.Shutdown.Validate,
+		c.RTMP.Validate, c.HTTP.Validate, c.Console.Validate, c.Log.Validate, c.Identity.Validate, c.Shutdown.Validate,
 		func() error { return validateApps(c.Apps) }, c.Limits.Validate,
 	}
 	for _, check := range checks {

@@ -124,6 +124,22 @@ func files() []struct {
 		{name: "level", file: "log: {level: loud}\n", err: `f.yml:1: log.level: "loud" is not debug, info, warn or error`},
 		{name: "format", file: "log: {format: xml}\n", err: `f.yml:1: log.format: "xml" is not text or json`},
 		{name: "no identity", file: "identity: {fms_version: \"\"}\n", err: `f.yml:1: identity.fms_version: is empty, clients expect one such as FMS/5,0,15,5004`},
+		{name: "console", file: "console:\n  users: {ann: {password: $argon2id$x, role: viewer}}\n  tokens: {ci: {sha256: " + strings.Repeat("a1", 32) + ", role: admin}}\n",
+			change: func(c *Config) {
+				c.Console.Users = map[string]ConsoleUser{"ann": {"$argon2id$x", "viewer"}}
+				c.Console.Tokens = map[string]ConsoleToken{"ci": {strings.Repeat("a1", 32), "admin"}}
+			}},
+		{name: "no session", file: "console: {session: 0s}\n", err: `f.yml:1: console.session: must be above 0`},
+		{name: "plain password", file: "console:\n  users:\n    ann: {password: pw, role: viewer}\n",
+			err: `f.yml:3: console.users.ann.password: is not the hash of a password: make one with penstock hash-password`},
+		{name: "role", file: "console:\n  users:\n    ann: {password: $argon2id$x, role: root}\n",
+			err: `f.yml:3: console.users.ann.role: "root" is not viewer, operator or admin`},
+		{name: "user name", file: "console:\n  users:\n    \"a:b\": {password: $argon2id$x, role: viewer}\n",
+			err: `f.yml:2: console.users: "a:b" is no user name: up to 128 bytes, no colon`},
+		{name: "token", file: "console:\n  tokens:\n    ci: {sha256: secret, role: viewer}\n",
+			err: `f.yml:3: console.tokens.ci.sha256: is not 64 hexadecimal digits: printf %s TOKEN | sha256sum`},
+		{name: "no role of a token", file: "console:\n  tokens:\n    ci: {sha256: " + strings.Repeat("a1", 32) + "}\n",
+			err: `f.yml:3: console.tokens.ci.role: "" is not viewer, operator or admin`},
 		{name: "no data folder", file: "data: \"\"\n", err: `f.yml:1: data: is empty, name a folder`},
 		{name: "no grace", file: "shutdown: {grace: 0s}\n", err: `f.yml:1: shutdown.grace: must be above 0`},
 		{name: "reconnect grace", file: "shutdown: {reconnect_url: \"rtmp://x/y\", reconnect_grace: 10s}\n",

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,9 +12,10 @@ import (
 	"penstock/app"
 	"penstock/internal/auth"
 	"penstock/internal/config"
+	"penstock/internal/operator"
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
-
+	"penstock/internal/password"
 	"penstock/status"
 )
 
@@ -26,6 +28,9 @@ func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
 		Public:   s.config.HTTP.Public, Hosts: s.config.HTTP.Hosts,
 		PublicOption: "http.public", HostsOption: "http.hosts",
 	})
+	mux := http.NewServeMux()
+	mux.Handle("/", web)
+	mux.Handle("/console/session", s.operators.Sessions())
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody { // nothing here wants one: it may not hold the connection
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second))
@@ -34,7 +39,7 @@ func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
 			s.viewers.ServeHTTP(w, r)
 			return
 		}
-		web.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r)
 	})
 	return &http.Server{
 		Handler:  root,
@@ -42,6 +47,29 @@ func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
 		// Answers have no time limit, for streams have no end; neither have requests, for Go's ends answers too.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 	}
+}
+
+// newOperators knows who may use the console and the API.
+func newOperators(c config.Console, passwords *password.Checker, log *slog.Logger) (*operator.Authority, error) {
+	o := operator.Options{
+		Path: "console", Session: time.Duration(c.Session), Passwords: passwords,
+		Users: make(map[string]operator.User), Tokens: make(map[string]operator.Token),
+	}
+	for name, u := range c.Users {
+		role, err := operator.ParseRole(u.Role)
+		if err != nil {
+			return nil, fmt.Errorf("console.users.%s.role: %w", name, err)
+		}
+		o.Users[name] = operator.User{Hash: u.Password, Role: role}
+	}
+	for label, t := range c.Tokens {
+		role, err := operator.ParseRole(t.Role)
+		if err != nil {
+			return nil, fmt.Errorf("console.tokens.%s.role: %w", label, err)
+		}
+		o.Tokens[label] = operator.Token{SHA256: t.SHA256, Role: role}
+	}
+	return operator.New(o, log)
 }
 
 // newViewers serves streams to players over HTTP and WebSocket, under the rules of the applications.

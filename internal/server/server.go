@@ -15,6 +15,7 @@ import (
 
 	"penstock/app"
 	"penstock/internal/config"
+	"penstock/internal/operator"
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
 	"penstock/media"
@@ -39,6 +40,7 @@ type Server struct {
 	httpListener net.Listener // nil when HTTP is off
 	viewers      *httpflv.Handler
 	admission    *admission
+	operators    *operator.Authority
 }
 
 // New opens the ports and makes everything that Run runs. Its errors are one line that says what to do. A server that is not
@@ -62,6 +64,11 @@ func New(c *config.Config, o Options) (*Server, error) {
 		return nil, err
 	}
 	if s.admission, err = newAdmission(c.Applications(), o.Log); err != nil {
+		_ = s.rtmpListener.Close()
+		return nil, err
+	}
+	if s.operators, err = newOperators(c.Console, s.admission.authority.Passwords(), o.Log); err != nil {
+		s.admission.authority.Close()
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
@@ -110,6 +117,7 @@ func loadTLS(t config.TLS) (*tls.Config, error) {
 
 // Close frees the ports of a server that was not run.
 func (s *Server) Close() {
+	s.operators.Close()
 	s.admission.authority.Close()
 	_ = s.rtmpListener.Close()
 	if s.httpListener != nil {
@@ -123,6 +131,7 @@ func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 3)
 	go func() { failed <- ignore(s.app.Serve(s.rtmpListener), app.ErrServerClosed) }()
 	defer s.admission.authority.Close()
+	defer s.operators.Close()
 	running := 1
 	if s.http != nil {
 		go func() { failed <- ignore(s.http.Serve(s.httpListener), http.ErrServerClosed) }()
@@ -185,6 +194,7 @@ func (s *Server) stopHTTP(ctx context.Context) {
 		defer close(viewersGone)
 		s.viewers.Close()
 	}()
+	s.operators.Close()
 	err := s.http.Shutdown(ctx)
 	select {
 	case <-viewersGone: // WebSockets are not the http.Server's any more

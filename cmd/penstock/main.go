@@ -20,6 +20,7 @@ type commands struct {
 	Publish      publishCmd      `cmd:"" help:"Publish an FLV file, or the demo clip, in real time."`
 	Play         playCmd         `cmd:"" help:"Play a stream, and write it to an FLV file."`
 	Call         callCmd         `cmd:"" help:"Call a method of an application and print the result as JSON."`
+	Bench        benchCmd        `cmd:"" help:"Measure an RTMP server, or several in turns: cost, latency, lost frames, memory."`
 	HashPassword hashPasswordCmd `cmd:"" help:"Print the hash of a password, read from the standard input, for the users of the configuration."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }

@@ -59,6 +59,7 @@ type Client struct {
 	calls   callTable
 	streams streamTable
 	watch   watchdog
+	dropped atomic.Uint64 // by the queues of plays that have ended
 
 	// Reader only: media that came before it could be judged.
 	parked      []rtmp.Message
@@ -96,6 +97,41 @@ func (c *Client) Publishing() []string { return c.streams.keys(true) }
 // Playing lists the stream keys this client is playing now, or was when it left.
 func (c *Client) Playing() []string { return c.streams.keys(false) }
 
+// QueueDrops counts the messages that were dropped because this client, as a player, was slow.
+func (c *Client) QueueDrops() uint64 {
+	n := c.dropped.Load()
+	for _, ns := range c.streams.all() {
+		if p := ns.current(); p != nil {
+			n += p.dropped()
+		}
+	}
+	return n
+}
+
+// Ending is how a client took the end of its connection.
+type Ending string
+
+// Endings. The zero value is for a connection that has not ended.
+const (
+	EndingAcknowledged Ending = "acknowledged" // it ended its side after ours: it has read all that it was told
+	EndingLeft         Ending = "left"         // it ended its side first
+	EndingLost         Ending = "lost"         // broken off, or the client did not end its side within CloseLinger
+)
+
+// Ending tells how the connection ended. It is final when Server.OnGone is called.
+func (c *Client) Ending() Ending {
+	switch c.conn.PeerEnd() {
+	case rtmp.PeerFollowed:
+		return EndingAcknowledged
+	case rtmp.PeerLeft:
+		return EndingLeft
+	}
+	if c.Context().Err() == nil {
+		return ""
+	}
+	return EndingLost
+}
+
 // flashPlayer matches what Flash Player and AIR call themselves: platform and version.
 var flashPlayer = regexp.MustCompile(`^[A-Z]{2,5} \d{1,3},\d{1,3},\d{1,5},\d{1,5}$`)
 
@@ -118,6 +154,42 @@ func (c *Client) Disconnect(s *status.Status) {
 	}
 	c.finish(reason, s)
 }
+
+// expel ends a connection for the operator. A nil status is the one of Disconnect. false: it has ended already.
+func (c *Client) expel(rule string, s *status.Status) bool {
+	if c.Context().Err() != nil {
+		return false
+	}
+	told := s
+	if s == nil {
+		s = status.For(status.ConnectClosed)
+		if !c.IsFlashPlayer() {
+			told = s
+		}
+	}
+	r := c.complete(&Refusal{Stage: StageConnection, Cause: CauseOperator, Rule: rule, Status: s})
+	c.finish(r, told)
+	c.server.refuse(r)
+	return true
+}
+
+// Kick ends a session for the operator: its client is told s, or NetConnection.Connect.Closed when s is nil, and the
+// refusal is recorded. false: there is no session of that ID (Client.ID).
+func (s *Server) Kick(id string, st *status.Status) bool {
+	for _, c := range s.Clients() {
+		if c.ID == id {
+			return c.expel(RuleKick, st)
+		}
+	}
+	return false
+}
+
+// Rules of refusals whose cause is the operator.
+const (
+	RuleKick    = "kick"
+	RuleRelease = "release"
+	RuleBlock   = "block"
+)
 
 // finish sends a status (nil: none) and close, flushes and sends FIN.
 func (c *Client) finish(reason error, s *status.Status) {
@@ -195,7 +267,7 @@ func (c *Client) send(cmds ...*rtmp.Command) {
 func (c *Client) complete(r *Refusal) *Refusal {
 	c.ident.Lock()
 	defer c.ident.Unlock()
-	r.Time, r.Session, r.Peer, r.App, r.FlashVer = time.Now(), c.ID, c.Addr, c.App, c.FlashVer
+	r.Time, r.Session, r.Peer, r.App, r.FlashVer, r.BytesIn = time.Now(), c.ID, c.Addr, c.App, c.FlashVer, c.BytesRead()
 	if r.XStatus == 0 {
 		r.XStatus = xStatus(r.Stage, r.Cause)
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"maps"
+	"net"
+	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +61,10 @@ func (c *Client) connect(cmd *rtmp.Command) {
 	if c.over != nil {
 		c.refuseConnect(cmd, &Refusal{Cause: CauseLimit, Rule: c.over.Option, Err: c.over,
 			Status: status.New(status.ConnectRejected, overLimit(c.over))})
+		return
+	}
+	if b, ok := c.server.BlockOf(c.Addr); ok {
+		c.refuseConnect(cmd, b.refusal())
 		return
 	}
 	if c.server.stopping(c.App) {
@@ -257,22 +264,123 @@ func (c *Client) refuseConnect(cmd *rtmp.Command, err error) {
 	c.server.refuse(r)
 }
 
-// Origins returns a policy for Only: the client's pageUrl or swfUrl must be of one of these
-// hosts ("example.com", or ".example.com" for its subdomains too). A client that names neither
-// is refused. What a client says of its origin can be forged: this keeps pages apart, not people.
-func Origins(c *Client, hosts ...string) func() error {
-	return func() error {
-		for _, raw := range []string{c.PageURL, c.SWFURL} {
-			u, err := url.Parse(raw)
-			if raw == "" || err != nil {
-				continue
-			}
-			for _, h := range hosts {
-				if u.Hostname() == strings.TrimPrefix(h, ".") || (strings.HasPrefix(h, ".") && strings.HasSuffix(u.Hostname(), h)) {
-					return nil
-				}
-			}
-		}
-		return fmt.Errorf("page %q and movie %q are of no allowed origin", shorten(c.PageURL, 128), shorten(c.SWFURL, 128))
+// Block shuts a network out.
+type Block struct {
+	Network netip.Prefix // of IPv4 or IPv6; IPv4-mapped ones are taken as IPv4
+	Since   time.Time
+	Until   time.Time // zero: until Unblock
+	Text    string    // what its clients are told; "" is a sentence of our own
+	By      string    // who blocked it, for pages
+}
+
+// MaxBlocks is how many networks can be blocked at once.
+const MaxBlocks = 10000
+
+// ErrTooManyBlocks is the error of Block beyond MaxBlocks.
+var ErrTooManyBlocks = fmt.Errorf("app: %d networks are blocked, which is the most", MaxBlocks)
+
+// Block refuses every client of a network with NetConnection.Connect.Rejected, and ends those that are connected. It
+// replaces an earlier block of the same network. Loopback is a network like others.
+func (s *Server) Block(b Block) error {
+	s.init()
+	b.Network = canonicalNetwork(b.Network)
+	if !b.Network.IsValid() {
+		return errors.New("app: a block needs a network")
 	}
+	if b.Since.IsZero() {
+		b.Since = time.Now()
+	}
+	s.mu.Lock()
+	s.dropExpired(time.Now())
+	_, known := s.blocks[b.Network]
+	full := !known && len(s.blocks) >= MaxBlocks
+	if !full {
+		s.blocks[b.Network] = b
+	}
+	s.mu.Unlock()
+	if full {
+		return ErrTooManyBlocks
+	}
+	for _, c := range s.Clients() {
+		if ip, ok := addrOf(c.Addr); ok && b.Network.Contains(ip) {
+			c.expel(RuleBlock, status.New(status.ConnectRejected, b.text()))
+		}
+	}
+	return nil
+}
+
+// Unblock lets a network in again. false: it was not blocked.
+func (s *Server) Unblock(network netip.Prefix) bool {
+	s.init()
+	network = canonicalNetwork(network)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropExpired(time.Now())
+	_, ok := s.blocks[network]
+	delete(s.blocks, network)
+	return ok
+}
+
+// Blocks lists what is blocked now, the latest first.
+func (s *Server) Blocks() []Block {
+	s.init()
+	s.mu.Lock()
+	s.dropExpired(time.Now())
+	list := slices.Collect(maps.Values(s.blocks))
+	s.mu.Unlock()
+	slices.SortFunc(list, func(a, b Block) int { return b.Since.Compare(a.Since) })
+	return list
+}
+
+// BlockOf finds the block that an address, of a connection or "host:port", is under.
+func (s *Server) BlockOf(a net.Addr) (Block, bool) {
+	s.init()
+	ip, ok := addrOf(a)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ok || len(s.blocks) == 0 {
+		return Block{}, false
+	}
+	now := time.Now()
+	for bits := ip.BitLen(); bits >= 0; bits-- { // one look for each length, however many are blocked
+		p, _ := ip.Prefix(bits)
+		if b, ok := s.blocks[p]; ok && !b.expired(now) {
+			return b, true
+		}
+	}
+	return Block{}, false
+}
+
+func (b *Block) expired(now time.Time) bool { return !b.Until.IsZero() && !now.Before(b.Until) }
+
+// dropExpired forgets blocks that are over. mu must be held.
+func (s *Server) dropExpired(now time.Time) {
+	maps.DeleteFunc(s.blocks, func(_ netip.Prefix, b Block) bool { return b.expired(now) })
+}
+
+func (b *Block) text() string {
+	if b.Text != "" {
+		return b.Text
+	}
+	return "The operator of this server has blocked your address. Ask the operator if you think that is a mistake."
+}
+
+func (b *Block) refusal() *Refusal {
+	return &Refusal{Cause: CauseOperator, Rule: RuleBlock, Status: status.New(status.ConnectRejected, b.text())}
+}
+
+// canonicalNetwork is the one spelling of a network that blocks are kept under.
+func canonicalNetwork(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked()
+}
+
+func addrOf(a net.Addr) (netip.Addr, bool) {
+	if a == nil {
+		return netip.Addr{}, false
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	return ap.Addr().Unmap().WithZone(""), err == nil
 }

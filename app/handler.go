@@ -137,6 +137,26 @@ func Only(allow func() error, f Method) Method {
 	}
 }
 
+// Origins returns a policy for Only: the client's pageUrl or swfUrl must be of one of these
+// hosts ("example.com", or ".example.com" for its subdomains too). A client that names neither
+// is refused. What a client says of its origin can be forged: this keeps pages apart, not people.
+func Origins(c *Client, hosts ...string) func() error {
+	return func() error {
+		for _, raw := range []string{c.PageURL, c.SWFURL} {
+			u, err := url.Parse(raw)
+			if raw == "" || err != nil {
+				continue
+			}
+			for _, h := range hosts {
+				if u.Hostname() == strings.TrimPrefix(h, ".") || (strings.HasPrefix(h, ".") && strings.HasSuffix(u.Hostname(), h)) {
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("page %q and movie %q are of no allowed origin", shorten(c.PageURL, 128), shorten(c.SWFURL, 128))
+	}
+}
+
 // LiveOptions configures Live. Nil functions allow everybody.
 type LiveOptions struct {
 	Publish func(ctx context.Context, r *PublishRequest) error

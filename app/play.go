@@ -62,7 +62,8 @@ func (ns *netStream) start(r *PlayRequest) {
 	}
 	ns.stop()
 	began = true
-	p := &player{ns: ns, name: name, rate: c.server.limits.ResyncInterval, began: time.Now(), ended: r.Ended}
+	p := &player{ns: ns, name: name, key: key, rate: c.server.limits.ResyncInterval, began: time.Now(), ended: r.Ended}
+	p.asked = p.began
 	p.queue = media.NewQueue(c.server.limits.PlayerQueue, c.conn.Wake)
 	// Before Play.Start says so; what comes waits in the queue until the source is attached.
 	if c.mayReplay(time.Now()) {
@@ -74,6 +75,7 @@ func (ns *netStream) start(r *PlayRequest) {
 	ns.mu.Lock()
 	ns.name, ns.key, ns.player = name, key, p
 	ns.mu.Unlock()
+	c.server.tellStream(c, StreamEvent{Kind: StreamPlay, Name: name, Key: key})
 	c.conn.Attach(p)
 	c.watch.active()
 	if c.streams.isClosed() { // the connection ended meanwhile
@@ -247,6 +249,7 @@ func (ns *netStream) receive(k media.Kind, cmd *rtmp.Command) {
 type player struct {
 	ns    *netStream
 	name  string
+	key   string
 	queue *media.Queue
 	sub   *media.Subscription
 	rate  time.Duration
@@ -254,7 +257,9 @@ type player struct {
 	ended func(StreamEnd) // may be nil
 	bytes atomic.Uint64   // of chunks, counted by the writer goroutine
 
-	frames []*media.Frame // writer goroutine only
+	// Writer goroutine only.
+	frames []*media.Frame
+	asked  time.Time // from when the first frame is waited for; zero when it has come
 
 	// Commands goroutine only.
 	resynced time.Time
@@ -279,6 +284,9 @@ func (p *player) Replay(fs []*media.Frame) {
 // Pull implements rtmp.Source. Frames are already cut; only markers become messages here.
 func (p *player) Pull(bufs [][]byte, max int) [][]byte {
 	p.frames = p.queue.Take(p.frames[:0], max)
+	if !p.asked.IsZero() {
+		p.first()
+	}
 	sent := 0
 	for _, f := range p.frames {
 		switch f.Kind {
@@ -297,6 +305,21 @@ func (p *player) Pull(bufs [][]byte, max int) [][]byte {
 	clear(p.frames)
 	p.bytes.Add(uint64(sent))
 	return bufs
+}
+
+// first reports the first audio or video of a play.
+func (p *player) first() {
+	for _, f := range p.frames {
+		switch {
+		case f.Kind == media.Published:
+			p.asked = time.Now()
+		case (f.Kind == media.Audio || f.Kind == media.Video) && !f.Header():
+			took := time.Since(p.asked)
+			p.asked = time.Time{}
+			p.ns.client.server.tellStream(p.ns.client, StreamEvent{Kind: StreamFirst, Name: p.name, Key: p.key, Took: took})
+			return
+		}
+	}
 }
 
 // notice is an onStatus that keeps its place among the frames.
@@ -336,10 +359,19 @@ func (p *player) check(now time.Time) error {
 const insufficientBWInterval = 5 * time.Second
 
 func (p *player) close() {
-	p.ns.client.conn.Detach(p)
+	c := p.ns.client
+	c.conn.Detach(p)
 	if p.sub != nil {
 		p.sub.Close()
 	}
+	st := p.queue.Stats()
 	p.queue.Close()
-	p.ns.client.server.streamEnded(p.ended, StreamEnd{Began: p.began, Bytes: p.bytes.Load()})
+	c.dropped.Add(st.DroppedAudio + st.DroppedVideo)
+	c.server.streamEnded(p.ended, StreamEnd{Began: p.began, Bytes: p.bytes.Load()})
+	c.server.tellStream(c, StreamEvent{Kind: StreamStop, Name: p.name, Key: p.key, Took: time.Since(p.began), Bytes: p.bytes.Load()})
+}
+
+func (p *player) dropped() uint64 {
+	st := p.queue.Stats()
+	return st.DroppedAudio + st.DroppedVideo
 }

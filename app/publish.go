@@ -166,6 +166,7 @@ func (ns *netStream) started(pub *publication) {
 	c.watch.active()
 	_ = c.conn.Send(rtmp.NewUserControl(rtmp.EventStreamBegin, ns.id))
 	ns.tell(status.For(status.PublishStart, name))
+	c.server.tellStream(c, StreamEvent{Kind: StreamPublish, Name: name, Key: pub.Key()})
 	if c.streams.isClosed() { // the connection ended meanwhile
 		ns.stop()
 	}
@@ -199,9 +200,88 @@ func (ns *netStream) published(pub *publication, err error) error {
 // revoke ends a publication for a reason that the publisher is told. It does nothing when it has ended already.
 func (ns *netStream) revoke(pub *publication, r *Refusal) {
 	if ns.pub.CompareAndSwap(pub, nil) {
-		pub.over(ns.client.server)
+		pub.over(ns.client)
 		ns.refuse(r, pub.name)
 	}
+}
+
+// publication is what a message stream publishes.
+type publication struct {
+	*media.Publication
+	name  string // as the client knows it
+	began time.Time
+	bytes atomic.Uint64
+	ended func(StreamEnd)               // may be nil
+	watch func(time.Time, uint64) error // may be nil
+}
+
+// over ends it and tells the handler. Whoever took it out of netStream.pub calls it.
+func (p *publication) over(c *Client) {
+	p.Close()
+	c.server.streamEnded(p.ended, StreamEnd{Began: p.began, Bytes: p.bytes.Load()})
+	c.server.tellStream(c, StreamEvent{Kind: StreamUnpublish, Name: p.name, Key: p.Key(), Took: time.Since(p.began), Bytes: p.bytes.Load()})
+}
+
+// StreamEventKind is what a client did with a stream.
+type StreamEventKind string
+
+// Kinds of stream events.
+const (
+	StreamPublish   StreamEventKind = "publish"
+	StreamUnpublish StreamEventKind = "unpublish"
+	StreamPlay      StreamEventKind = "play"
+	StreamFirst     StreamEventKind = "first-frame" // the first media was handed to the player's connection
+	StreamStop      StreamEventKind = "stop"        // of playing
+)
+
+// StreamEvent is something that a client did with a stream.
+type StreamEvent struct {
+	Kind StreamEventKind
+	Name string // as the client knows it; not redacted
+	Key  string // in the registry
+	// Took is, at the end, how long the stream was published or played; at the first frame, how long that took from play,
+	// or from the publisher's coming when the player waited for one.
+	Took time.Duration
+	// Bytes of payload that were published or played, at the end.
+	Bytes uint64
+}
+
+// Why Release did nothing.
+var (
+	ErrNotPublished = errors.New("app: nobody publishes that stream")
+	ErrOwnSource    = errors.New("app: the stream is published by this process itself")
+)
+
+// errReleased ends a publication whose name the operator took back.
+var errReleased = errors.New("app: the operator released the name")
+
+// Release takes a stream's name (StreamKey) from its publisher. When it returns nil the name is free; the publisher is told
+// st, by default NetStream.Publish.Denied, and its connection ends. The error is ErrNotPublished or ErrOwnSource.
+func (s *Server) Release(key string, st *status.Status) error {
+	s.init()
+	info, ok := s.Registry.Stream(key)
+	if !ok || !info.Live {
+		return ErrNotPublished
+	}
+	ns, ok := info.Owner.(*netStream)
+	if !ok {
+		return ErrOwnSource
+	}
+	pub := ns.pub.Load()
+	if pub == nil || pub.Key() != key || !ns.pub.CompareAndSwap(pub, nil) {
+		return ErrNotPublished // it has just ended
+	}
+	pub.over(ns.client)
+	name := pub.name
+	if st == nil {
+		st = status.Newf(status.PublishDenied, "The operator of this server has ended the publishing of %s.", name)
+	}
+	c := ns.client
+	r := c.complete(&Refusal{Stage: StagePublish, Cause: CauseOperator, Rule: RuleRelease, Status: st, Err: errReleased,
+		Stream: redact(name), stream: name})
+	c.finishWith(r, c.onStatus(ns.id, st.With("clientid", c.ID)), rtmp.CloseCommand())
+	s.refuse(r)
+	return nil
 }
 
 // data publishes a data message. Metadata is kept for players that come later.

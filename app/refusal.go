@@ -43,6 +43,7 @@ const (
 	CauseForeign    Cause = "not-rtmp"     // another protocol, or no handshake
 	CauseProtocol   Cause = "protocol"     // the chunk stream broke its rules
 	CauseSlow       Cause = "slow-player"  // the client could not keep up
+	CauseOperator   Cause = "operator"     // the operator ended it, or has blocked the address
 )
 
 // Stage is what was refused.
@@ -76,7 +77,8 @@ type Refusal struct {
 	App      string
 	Stream   string // redacted
 	FlashVer string
-	Err      error // the inner reason, never sent to the client
+	BytesIn  uint64 // what the client had sent when it was refused
+	Err      error  // the inner reason, never sent to the client
 
 	stream string // the name that Stream shortens
 }
@@ -158,7 +160,7 @@ func xStatus(stage Stage, cause Cause) int {
 		return 100
 	case CauseHandler, CauseNoAbility, CauseHook:
 		return 401
-	case CausePolicy:
+	case CausePolicy, CauseOperator:
 		return 403
 	case CauseUnknownApp, CauseNotFound:
 		return 404

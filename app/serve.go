@@ -30,6 +30,7 @@ func (s *Server) serve(conn *rtmp.Conn, over *rtmp.LimitError) {
 		c.lost(err)
 	}
 	<-left
+	s.tellGone(c)
 }
 
 func (c *Client) read() error {

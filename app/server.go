@@ -115,6 +115,11 @@ type Server struct {
 	Words func(r *Refusal) *status.Status
 	// OnSession sees each accepted connection begin (nil reason) and end. May be nil.
 	OnSession func(c *Client, ended bool, reason error)
+	// OnStream sees what clients do with streams, in the order of each client. It must not block. May be nil.
+	OnStream func(c *Client, e StreamEvent)
+	// OnGone sees the end of every connection that got through the handshake, accepted or not, after all else: its socket
+	// is done with, and Client.Ending is final. It must not block. May be nil.
+	OnGone func(c *Client)
 	// Trace sees every message of every connection. May be nil.
 	Trace func(nc net.Conn) rtmp.TraceFunc
 
@@ -125,6 +130,7 @@ type Server struct {
 	clients  map[*Client]struct{}
 	draining atomic.Bool
 	unloaded map[string]bool // applications that Unload removed
+	blocks   map[netip.Prefix]Block
 	counts   counters
 }
 
@@ -142,6 +148,7 @@ func (s *Server) init() {
 		}
 		s.clients = make(map[*Client]struct{})
 		s.unloaded = make(map[string]bool)
+		s.blocks = make(map[netip.Prefix]Block)
 		stranger := strangerLimits(s.limits.RTMP.Chunk)
 		s.rtmp = rtmp.Server{
 			Handler: s.serve, TLSConfig: s.TLSConfig, Limits: s.limits.RTMP, Log: s.Log, Trace: s.Trace,
@@ -232,6 +239,14 @@ func (s *Server) Load(app string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.unloaded, app)
+}
+
+// Unloaded tells whether Unload has removed an application.
+func (s *Server) Unloaded(app string) bool {
+	s.init()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unloaded[app]
 }
 
 // stopping tells whether app takes no new clients.
@@ -354,6 +369,22 @@ func (s *Server) tellSession(c *Client, ended bool, reason error) {
 	if s.OnSession != nil {
 		defer s.observed()
 		s.OnSession(c, ended, reason)
+	}
+}
+
+// tellStream tells OnStream of e.
+func (s *Server) tellStream(c *Client, e StreamEvent) {
+	if s.OnStream != nil {
+		defer s.observed()
+		s.OnStream(c, e)
+	}
+}
+
+// tellGone tells OnGone that a connection is done with.
+func (s *Server) tellGone(c *Client) {
+	if s.OnGone != nil {
+		defer s.observed()
+		s.OnGone(c)
 	}
 }
 

@@ -30,22 +30,6 @@ type netStream struct {
 	gotMedia  atomic.Bool
 }
 
-// publication is what a message stream publishes.
-type publication struct {
-	*media.Publication
-	name  string // as the client knows it
-	began time.Time
-	bytes atomic.Uint64
-	ended func(StreamEnd)               // may be nil
-	watch func(time.Time, uint64) error // may be nil
-}
-
-// over ends it and tells the handler. Whoever took it out of netStream.pub calls it.
-func (p *publication) over(s *Server) {
-	p.Close()
-	s.streamEnded(p.ended, StreamEnd{Began: p.began, Bytes: p.bytes.Load()})
-}
-
 // streamEnded calls a handler's Ended, which may be nil.
 func (s *Server) streamEnded(tell func(StreamEnd), e StreamEnd) {
 	if tell != nil {
@@ -171,7 +155,7 @@ func (t *streamTable) active() bool {
 // stop ends whatever the stream does; it tells the client nothing.
 func (ns *netStream) stop() (published, played bool) {
 	if pub := ns.pub.Swap(nil); pub != nil {
-		pub.over(ns.client.server)
+		pub.over(ns.client)
 		published = true
 	}
 	ns.mu.Lock()

@@ -71,6 +71,8 @@ type Conn struct {
 	bytesOut  atomic.Uint64
 	peerAcked atomic.Uint32                // last Acknowledgement of the peer
 	finishing atomic.Bool                  // what arrives is discarded
+	finSent   atomic.Bool                  // set just before FIN is sent
+	peerEnd   atomic.Int32                 // a PeerEnd
 	finishBy  atomic.Int64                 // unix ns by which the last words must be written, 0 while not finishing
 	newLimits atomic.Pointer[chunk.Limits] // for the reader to take over at its next read
 
@@ -135,6 +137,32 @@ func (c *Conn) BytesWritten() uint64 { return c.bytesOut.Load() }
 
 // PeerAcknowledged is the sequence number of the peer's last Acknowledgement, 0 if it sent none.
 func (c *Conn) PeerAcknowledged() uint32 { return c.peerAcked.Load() }
+
+// PeerEnd is how the peer's side of a connection ended.
+type PeerEnd int32
+
+// Ends of the peer's side.
+const (
+	PeerOpen     PeerEnd = iota // it has not ended, or broke off: reset, timed out
+	PeerLeft                    // the peer ended in order, before this side had
+	PeerFollowed                // the peer ended in order after this side's FIN
+)
+
+// PeerEnd tells how the peer's side ended. It is final once ReadMessage has returned an error
+// and no goroutine is in it any more.
+func (c *Conn) PeerEnd() PeerEnd { return PeerEnd(c.peerEnd.Load()) }
+
+// noteEnd keeps how the peer's side ended, when err says so.
+func (c *Conn) noteEnd(err error) {
+	if !errors.Is(err, io.EOF) {
+		return
+	}
+	end := PeerLeft
+	if c.finSent.Load() {
+		end = PeerFollowed
+	}
+	c.peerEnd.CompareAndSwap(int32(PeerOpen), int32(end))
+}
 
 // Close ends the connection at once: queued messages are lost. Err is the cause others see.
 func (c *Conn) Close(err error) {
@@ -304,6 +332,7 @@ func (r *connReader) Read(p []byte) (int, error) {
 		r.lastRead.Store(time.Now().UnixNano())
 		r.bytesIn.Add(uint64(n))
 	}
+	(*Conn)(r).noteEnd(err)
 	if r.finishing.Load() {
 		return 0, (*Conn)(r).discard()
 	}
@@ -318,6 +347,7 @@ func (c *Conn) discard() error {
 		n, err := c.nc.Read(scratch[:])
 		c.bytesIn.Add(uint64(n))
 		if err != nil {
+			c.noteEnd(err)
 			if cause := context.Cause(c.ctx); cause != nil {
 				return cause
 			}

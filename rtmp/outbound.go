@@ -348,6 +348,7 @@ func (c *Conn) write(b *batch) error {
 func (c *Conn) closeWrite() {
 	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		_ = c.nc.SetReadDeadline(time.Now().Add(c.limits.CloseLinger))
+		c.finSent.Store(true)
 		if w.CloseWrite() == nil {
 			return
 		}

@@ -92,6 +92,9 @@ func (r *Refusal) Told() string {
 	return r.hide(r.Status.Description)
 }
 
+// StreamName is the whole name that Stream shortens, "" when there is none. It is a key for many: keep it out of logs.
+func (r *Refusal) StreamName() string { return r.stream }
+
 // hide shortens the stream's name in a text. Three letters are no secret, and may be part of a word.
 func (r *Refusal) hide(text string) string {
 	if len(r.stream) <= 3 {

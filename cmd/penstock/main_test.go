@@ -109,7 +109,7 @@ func (p *process) wait(t *testing.T) int {
 func serve(t *testing.T, args ...string) (p *process, url string) {
 	t.Helper()
 	in, out := io.Pipe()
-	p = launch(t, out, append([]string{"serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)...)
+	p = launch(t, out, append([]string{"serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", t.TempDir()}, args...)...)
 	ready := make(chan string, 1)
 	go func() {
 		lines := bufio.NewScanner(in)

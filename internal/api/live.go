@@ -24,7 +24,7 @@ const heartbeat = 15 * time.Second
 const eventTimeout = 10 * time.Second
 
 type liveInput struct {
-	choice
+	Choice
 	LastEventID string `header:"Last-Event-ID" maxLength:"20" doc:"The last id that was received: what came after it comes first, as far as memory has it."`
 }
 

@@ -69,8 +69,8 @@ func newRefusal(r *journal.Refusal) Refusal {
 // clean takes out what would not be seen or would reorder the text around it.
 func clean(s string) string { return explain.Clean(s, 1024) }
 
-// choice is which refusals are wanted.
-type choice struct {
+// Choice is which refusals are wanted.
+type Choice struct {
 	IP      string `query:"ip" maxLength:"64" doc:"Address or network, such as 203.0.113.7 or 2001:db8::/32." example:"203.0.113.0/24"`
 	App     string `query:"app" maxLength:"128" doc:"Application."`
 	Stream  string `query:"stream" maxLength:"512" doc:"Name of the stream, whole or as it is shown."`
@@ -82,7 +82,7 @@ type choice struct {
 	Text    string `query:"q" maxLength:"256" doc:"Text within description, rule, stream, application, session, address or flashVer. Upper and lower case are the same."`
 }
 
-func (c *choice) filter() (journal.Filter, error) {
+func (c *Choice) filter() (journal.Filter, error) {
 	f := journal.Filter{App: c.App, Stream: c.Stream, Session: c.Session, Cause: app.Cause(c.Cause), Stage: app.Stage(c.Stage), Rule: c.Rule,
 		Code: c.Code, Text: c.Text}
 	if c.IP != "" {
@@ -99,7 +99,7 @@ func invalid(where string, value any, err error) error {
 }
 
 type refusalsInput struct {
-	choice
+	Choice
 	From   time.Time `query:"from" doc:"Only refusals at or after this time."`
 	To     time.Time `query:"to" doc:"Only refusals before this time."`
 	Limit  int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many entries at the most."`

@@ -63,17 +63,17 @@ type sessionsOutput struct {
 
 type kickInput struct {
 	ID   string `path:"id" maxLength:"64" doc:"ID of the session."`
-	Body *told
+	Body *Told
 }
 
-// told is what a client is told.
-type told struct {
+// Told is what a client is told.
+type Told struct {
 	Code string `json:"code,omitempty" maxLength:"128" pattern:"^[A-Za-z]+(\\.[A-Za-z]+)+$" doc:"Code of the information object; NetConnection.Connect.Closed when it is left out." example:"NetConnection.Connect.Rejected"`
 	Text string `json:"text,omitempty" maxLength:"512" doc:"Description of the information object, for the person at the client."`
 }
 
 // status is nil when nothing is said.
-func (t *told) status(def status.Code) *status.Status {
+func (t *Told) status(def status.Code) *status.Status {
 	if t == nil || t.Code == "" && t.Text == "" {
 		return nil
 	}

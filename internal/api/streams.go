@@ -67,7 +67,7 @@ type streamsOutput struct {
 type releaseInput struct {
 	Body struct {
 		Stream string `json:"stream" minLength:"1" maxLength:"1024" doc:"key of the stream." example:"live/camera"`
-		told
+		Told
 	}
 }
 

@@ -20,7 +20,8 @@ type Config struct {
 	RTMP     RTMP     `yaml:"rtmp"`
 	HTTP     HTTP     `yaml:"http"`
 	Console  Console  `yaml:"console"`
-	Data     string   `yaml:"data"` // folder for what outlives the process; made when something needs it, which nothing does yet
+	Data     string   `yaml:"data"` // folder for what outlives the process; made when something needs it
+	Refusals Refusals `yaml:"refusals"`
 	Log      Log      `yaml:"log"`
 	Identity Identity `yaml:"identity"`
 	// OnBWDone sends the onBWDone that follows a successful connect; some old players wait for it.
@@ -62,8 +63,9 @@ type HTTP struct {
 
 // Log says what is written to stderr, and how.
 type Log struct {
-	Level  string `yaml:"level"`  // least level that is written: debug, info, warn or error
-	Format string `yaml:"format"` // text or json
+	Level  string    `yaml:"level"`  // least level that is written: debug, info, warn or error
+	Format string    `yaml:"format"` // text or json
+	Access AccessLog `yaml:"access"`
 }
 
 // Identity is what the server says of itself in the answer to connect. Old clients look at it to find out what a server can do.
@@ -88,7 +90,8 @@ func Default() *Config {
 		HTTP:           HTTP{Listen: ":8080", Wait: Duration(10 * time.Second), Linger: Duration(10 * time.Second)},
 		Console:        defaultConsole(),
 		Data:           "./data",
-		Log:            Log{Level: "info", Format: "text"},
+		Refusals:       defaultRefusals(),
+		Log:            Log{Level: "info", Format: "text", Access: AccessLog{MaxBytes: 16 << 20, Keep: 8}},
 		Identity:       Identity{FMSVersion: "FMS/5,0,15,5004", Capabilities: 255, Version: "5,0,15,5004"},
 		OnBWDone:       true,
 		Shutdown:       Shutdown{Grace: Duration(10 * time.Second), ReconnectGrace: Duration(5 * time.Second)},
@@ -125,7 +128,7 @@ func fieldErrorf(path, format string, args ...any) error {
 // Validate returns a *FieldError for the first value that makes no sense. It opens no file and no port.
 func (c *Config) Validate() error {
 	checks := []func() error{
-		c.RTMP.Validate, c.HTTP.Validate, c.Console.Validate, c.Log.Validate, c.Identity.Validate, c.Shutdown.Validate,
+		c.RTMP.Validate, c.HTTP.Validate, c.Console.Validate, c.Refusals.Validate, c.Log.Validate, c.Identity.Validate, c.Shutdown.Validate,
 		func() error { return validateApps(c.Apps) }, c.Limits.Validate,
 	}
 	for _, check := range checks {
@@ -177,7 +180,10 @@ func (l *Log) Validate() error {
 	if err := oneOf("log.level", l.Level, "debug", "info", "warn", "error"); err != nil {
 		return err
 	}
-	return oneOf("log.format", l.Format, "text", "json")
+	if err := oneOf("log.format", l.Format, "text", "json"); err != nil {
+		return err
+	}
+	return l.Access.Validate()
 }
 
 func oneOf(path, got string, want ...string) error {

@@ -43,6 +43,7 @@ type Journal struct {
 	pending map[int64]Refusal     // to be written
 	dropped uint64                // rows that were not written for want of room
 	subs    map[*Subscription]struct{}
+	mute    bool // no more subscriptions
 	closed  bool
 	changed map[int64]Refusal // rows that subscribers have yet to be told of once more
 

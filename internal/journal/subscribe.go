@@ -36,7 +36,7 @@ func (j *Journal) Subscribe(f Filter, lastID int64) (*Subscription, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
-	case j.closed:
+	case j.mute:
 		return nil, ErrClosed
 	case len(j.subs) >= MaxSubscribers:
 		return nil, ErrTooManySubscribers
@@ -87,10 +87,11 @@ func (s *Subscription) Close() {
 	s.j.end(s)
 }
 
-// EndSubscriptions ends all of them, so that whoever serves them can stop.
+// EndSubscriptions ends all of them and takes no more, so that whoever serves them can stop.
 func (j *Journal) EndSubscriptions() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.mute = true
 	for s := range j.subs {
 		j.end(s)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/api"
 	"penstock/internal/auth"
 	"penstock/internal/config"
 	"penstock/internal/operator"
@@ -20,16 +21,26 @@ import (
 )
 
 // newHTTPServer serves the page, and streams under /APP/NAME.flv.
-func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
+func (s *Server) newHTTPServer() (*http.Server, error) {
 	_, port, _ := net.SplitHostPort(s.rtmpListener.Addr().String())
 	web := page.New(page.Options{
-		Server: s.app, Recent: recent, Version: s.o.Version, App: s.mainApp(), Demo: s.o.Demo,
+		Server: s.app, Recent: s.observers.recent, Version: s.o.Version, App: s.mainApp(), Demo: s.o.Demo,
 		RTMPPort: func(*http.Request) string { return port },
 		Public:   s.config.HTTP.Public, Hosts: s.config.HTTP.Hosts,
 		PublicOption: "http.public", HostsOption: "http.hosts",
 	})
+	redirects := make(map[string]string)
+	for name, a := range s.config.Applications() {
+		redirects[name] = a.Redirect
+	}
+	programs, err := api.New(api.Options{Server: s.app, Journal: s.observers.journal, Apps: redirects, Guard: s.operators.Require,
+		Version: s.o.Version, Log: s.o.Log})
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/", web)
+	mux.Handle(api.Prefix+"/", programs)
 	mux.Handle("/console/session", s.operators.Sessions())
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody { // nothing here wants one: it may not hold the connection
@@ -46,7 +57,7 @@ func (s *Server) newHTTPServer(recent *page.Recent) *http.Server {
 		ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		// Answers have no time limit, for streams have no end; neither have requests, for Go's ends answers too.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-	}
+	}, nil
 }
 
 // newOperators knows who may use the console and the API.

@@ -17,7 +17,6 @@ import (
 	"penstock/internal/config"
 	"penstock/internal/operator"
 	"penstock/internal/outlet/httpflv"
-	"penstock/internal/page"
 	"penstock/media"
 )
 
@@ -41,6 +40,7 @@ type Server struct {
 	viewers      *httpflv.Handler
 	admission    *admission
 	operators    *operator.Authority
+	observers    *observers // nil until New has all else
 }
 
 // New opens the ports and makes everything that Run runs. Its errors are one line that says what to do. A server that is not
@@ -72,8 +72,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
-	recent := page.NewRecent(recentShown)
-	s.app = newAppServer(c, o.Log, tlsConfig, recent, s.admission)
+	s.app = newAppServer(c, o.Log, tlsConfig, s.admission)
 	if !c.HTTP.Off() {
 		if s.httpListener, err = listen("http", c.HTTP.Listen); err != nil {
 			s.Close()
@@ -82,7 +81,14 @@ func New(c *config.Config, o Options) (*Server, error) {
 		s.app.PageURL = "http://" + display(s.httpListener.Addr()) + "/"
 		s.httpListener = limitHTTP(s.httpListener, c.Limits.HTTPConnections, o.Log)
 		s.viewers = newViewers(c, s.app, s.admission, o.Log)
-		s.http = s.newHTTPServer(recent)
+	}
+	s.observers = newObservers(c, o.Log)
+	s.observers.attach(s.app, o.Log)
+	if !c.HTTP.Off() {
+		if s.http, err = s.newHTTPServer(); err != nil {
+			s.Close()
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -90,7 +96,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 // recentShown is how many refusals and ended sessions the page remembers.
 const recentShown = 100
 
-func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, recent *page.Recent, ad *admission) *app.Server {
+func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admission) *app.Server {
 	streams := c.Limits.Media()
 	streams.Log = log
 	registry := media.NewRegistry(streams)
@@ -100,7 +106,6 @@ func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, recent *pag
 		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
 		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
 		ReconnectURL: c.Shutdown.ReconnectURL, ReconnectGrace: time.Duration(c.Shutdown.ReconnectGrace),
-		OnRefusal: recent.Refusal, OnSession: recent.Session,
 	}
 }
 
@@ -117,6 +122,9 @@ func loadTLS(t config.TLS) (*tls.Config, error) {
 
 // Close frees the ports of a server that was not run.
 func (s *Server) Close() {
+	if s.observers != nil {
+		s.observers.close()
+	}
 	s.operators.Close()
 	s.admission.authority.Close()
 	_ = s.rtmpListener.Close()
@@ -130,6 +138,7 @@ func (s *Server) Close() {
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 3)
 	go func() { failed <- ignore(s.app.Serve(s.rtmpListener), app.ErrServerClosed) }()
+	defer s.observers.close()
 	defer s.admission.authority.Close()
 	defer s.operators.Close()
 	running := 1
@@ -195,6 +204,7 @@ func (s *Server) stopHTTP(ctx context.Context) {
 		s.viewers.Close()
 	}()
 	s.operators.Close()
+	s.observers.journal.EndSubscriptions()
 	err := s.http.Shutdown(ctx)
 	select {
 	case <-viewersGone: // WebSockets are not the http.Server's any more

@@ -512,7 +512,7 @@ func TestAnnouncement(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := config.Default()
-			c.RTMP.Listen, c.HTTP.Listen = "127.0.0.1:0", "127.0.0.1:0"
+			c.RTMP.Listen, c.HTTP.Listen, c.Data = "127.0.0.1:0", "127.0.0.1:0", t.TempDir()
 			if tc.change != nil {
 				tc.change(c)
 			}

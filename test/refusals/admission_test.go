@@ -1,0 +1,144 @@
+package refusals
+
+import (
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"penstock/app"
+	"penstock/internal/auth"
+	"penstock/rtmp"
+)
+
+const (
+	tokenSecret = "0123456789abcdef0123456789abcdef"
+	urlSecret   = "a secret of the operator"
+)
+
+// longAgo and farOff do not change from run to run.
+var (
+	longAgo = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	farOff  = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+func token(application string, expires time.Time) string {
+	s, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"app": application, "stream": "*", "actions": "*", "exp": expires.Unix()}).SignedString([]byte(tokenSecret))
+	if err != nil {
+		panic(err)
+	}
+	return "token=" + s
+}
+
+// hashed is joe's password as the binary under test prints it.
+var hashed = sync.OnceValue(func() string {
+	bin, err := buildBinary()
+	if err != nil {
+		return ""
+	}
+	cmd := exec.Command(bin, "hash-password")
+	cmd.Stdin = strings.NewReader("secret\n")
+	out, err := cmd.Output()
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(out))
+})
+
+// wrongAttempts tries a wrong credential five times from the client's address.
+func wrongAttempts(query string) func(t *testing.T, at *place) {
+	return func(t *testing.T, at *place) {
+		for range 5 {
+			c, err := rtmp.Dial(t.Context(), at.url(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Publish(t.Context(), "cam?"+query); err == nil {
+				t.Error("a wrong password was taken")
+			}
+			_ = c.Close()
+		}
+	}
+}
+
+const noPage = "rtmp2 has no property for a page; a client without one is refused all the same"
+
+// rules are the scenarios of networks, origins and credentials.
+func rules() []*scenario {
+	keys := `keys: {camera: {key: 3f1c0a5be2d94c7786a1f0e4b9d25c68}}`
+	users := `users: {joe: "` + hashed() + `"}`
+	tokens := `jwt: {secret: ` + tokenSecret + `}`
+	signed := `signed_urls: {secret: ` + urlSecret + `}`
+	return []*scenario{
+		{title: "From a network that is denied", what: "The client's address is in `deny_networks` of the action.",
+			cause: app.CausePolicy, xStatus: 403, rule: ".deny_networks", access: "deny_networks: [loopback]", stages: onAll},
+		{title: "From a network that is not allowed", what: "The client's address is not in `allow_networks` of the action.",
+			cause: app.CausePolicy, xStatus: 403, rule: ".allow_networks", access: "allow_networks: [192.0.2.0/24]", stages: onAll},
+		{title: "From a page of another site", what: "The client says that it is on no page of the `origins` (here it names none, or another).",
+			cause: app.CausePolicy, xStatus: 403, rule: ".origins", access: "origins: [.example.com]", stages: onAll,
+			ask: func(g *target) { g.page = "https://evil.test/player" }},
+
+		{title: "Without a stream key", what: "There are stream keys, and the client brings none.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".keys", access: keys, stages: onBoth},
+		{title: "With a wrong stream key", what: "The client's key is none of those that open the stream.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".keys", access: keys, stages: onAll, query: "key=wrong"},
+		{title: "Without a user", what: "There are users, and the client names none.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".users", access: users, stages: onAll},
+		{title: "With a wrong password", what: "The user exists; the password is another.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".users", access: users, stages: onAll, query: "user=joe&pass=wrong"},
+		{title: "As an unknown user", what: "There is no such user; the client cannot tell that from a wrong password.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".users", access: users, stages: onBoth, query: "user=ann&pass=secret"},
+		{title: "After five wrong passwords within a minute", what: "The sixth attempt brings the right password, from the same address.",
+			cause: app.CausePolicy, xStatus: 403, rule: ".users", access: users, stages: onPublish, query: "user=joe&pass=secret",
+			before: wrongAttempts("user=joe&pass=wrong")},
+		{title: "Without a token", what: "There are tokens (JWT), and the client brings none.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onBoth},
+		{title: "With an expired token", what: "The token's `exp` is over.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onAll, query: token("*", longAgo)},
+		{title: "With a token for another application", what: "The token's `app` is another's.",
+			cause: app.CausePolicy, xStatus: 403, rule: ".jwt", access: tokens, stages: onBoth, query: token("other", farOff)},
+		{title: "With a token of another's key", what: "The token's signature does not fit the secret.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onBoth, query: token("*", farOff) + "AA"},
+		{title: "Without a signature", what: "There are signed URLs, and the client's address has no signature.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".signed_urls", access: signed, stages: onBoth},
+		{title: "With the signature of another address", what: "The signature is good for another stream.",
+			cause: app.CauseHandler, xStatus: 401, rule: ".signed_urls", access: signed, stages: onAll,
+			query: auth.Sign(urlSecret, auth.Play, "other/cam", farOff)},
+		{title: "With several rules and no credential", what: "Any of a stream key, a user, a token and a signed URL opens the action; the client brings none.",
+			cause: app.CauseHandler, xStatus: 401, rule: "", access: strings.Join([]string{keys, users, tokens, signed}, "\n"), stages: onBoth},
+	}
+}
+
+// encoders are the scenarios of the log-in that came with Flash Media Server. Each step of it is a refusal.
+func encoders() []*scenario {
+	as := func(user, password string) func(g *target) {
+		return func(g *target) { g.user, g.password = user, password }
+	}
+	players := map[*client]string{rtmpdump: "logs in as a publisher only, and cannot publish"}
+	config := func(mode string) string { return "encoder_auth: {mode: " + mode + ", users: {alice: secret}}" }
+	one := func(title, what, mode string, s scenario) *scenario {
+		s.title, s.what, s.application = title, what, config(mode)
+		s.cause, s.xStatus, s.rule, s.stages = app.CauseHandler, 401, "apps.live.encoder_auth", onConnect
+		return &s
+	}
+	steps := func(n int) map[*client]int { return map[*client]int{ffmpeg: n, gstreamer: n} }
+	asks := map[*client]string{gstreamer: "no username for adobe authentication"}
+	fails := map[*client]string{gstreamer: "authentication failed; wrong credentials?"}
+	unknown := map[*client]string{gstreamer: "unhandled authmod"} // 1.22 knows adobe only
+	return []*scenario{
+		one("Without the log-in of encoders (adobe)", "The encoder has no user and password to log in with.", "adobe", scenario{shows: asks}),
+		one("With a wrong password in the log-in of encoders (adobe)", "The first refusal asks for a log-in, the second sends the challenge, the third says that the answer is wrong.",
+			"adobe", scenario{ask: as("alice", "wrong"), cannot: players, steps: steps(3), shows: fails}),
+		one("As an unknown user in the log-in of encoders (adobe)", "The same three steps: whether there is such a user cannot be told from outside.",
+			"adobe", scenario{ask: as("mallory", "secret"), cannot: players, steps: steps(3), shows: fails}),
+		one("Without the log-in of encoders (llnw)", "The same with the method of Limelight, which GStreamer 1.22 does not know.", "llnw", scenario{shows: unknown}),
+		one("With a wrong password in the log-in of encoders (llnw)", "Three steps, as above.",
+			"llnw", scenario{ask: as("alice", "wrong"), cannot: players, steps: map[*client]int{ffmpeg: 3, gstreamer: 1}, shows: unknown}),
+		one("As an unknown user in the log-in of encoders (llnw)", "Three steps, as above.",
+			"llnw", scenario{ask: as("mallory", "secret"), cannot: players, steps: map[*client]int{ffmpeg: 3, gstreamer: 1}, shows: unknown}),
+	}
+}

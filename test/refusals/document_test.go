@@ -1,0 +1,149 @@
+package refusals
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"penstock/app"
+)
+
+var documentFile = filepath.Join(root(), "docs", "refusals.md")
+
+// A section is one scenario of the document.
+type section struct {
+	*scenario
+	results []*result
+}
+
+// document is docs/refusals.md.
+func document(t *testing.T, list []*scenario, results [][]*result) string {
+	t.Helper()
+	b := &strings.Builder{}
+	b.WriteString(introduction)
+	fmt.Fprintf(b, "The clients here: %s.\n\n", strings.Join(versions(t, clients), ", "))
+	var sections []section
+	for i, s := range list {
+		sections = append(sections, section{s, results[i]})
+	}
+	slices.SortStableFunc(sections, func(a, b section) int { return cmp.Compare(order(a.cause), order(b.cause)) })
+	b.WriteString("## All refusals\n\n| refused | cause | x-status | rule | code |\n| --- | --- | --- | --- | --- |\n")
+	for _, s := range sections {
+		s.index(b)
+	}
+	last := app.Cause("")
+	for _, s := range sections {
+		if s.cause != last {
+			fmt.Fprintf(b, "\n## Cause `%s`\n\n%s\n", s.cause, causes[s.cause])
+			last = s.cause
+		}
+		s.write(b)
+	}
+	return b.String()
+}
+
+// index writes the section's lines of the table of all.
+func (s section) index(b *strings.Builder) {
+	for _, r := range s.results {
+		last := r.told()
+		fmt.Fprintf(b, "| [%s](#%s): %s | `%s` | %d | %s | `%s` |\n", s.title, anchor(s.title), r.stage, last.Cause, last.XStatus, code(last.Rule), last.Code)
+	}
+}
+
+// told is the last refusal of a client that was tried.
+func (r *result) told() refusal {
+	for _, o := range r.outcomes {
+		if n := len(o.refusals); n > 0 {
+			return o.refusals[n-1]
+		}
+	}
+	return refusal{}
+}
+
+func (s section) write(b *strings.Builder) {
+	fmt.Fprintf(b, "\n### %s\n\n%s\n\n", s.title, s.what)
+	if yaml := s.shownConfig(); yaml != "" {
+		fmt.Fprintf(b, "```yaml\n%s```\n\n", yaml)
+	}
+	b.WriteString("| refused | code | text | cause | x-status | rule |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, r := range s.results {
+		for _, told := range r.steps() {
+			fmt.Fprintf(b, "| %s | `%s` | %s | `%s` | %d | %s |\n", r.stage, told.Code, cell(told.Description), told.Cause, told.XStatus, code(told.Rule))
+		}
+	}
+	b.WriteString("\n| client | exit | prints |\n| --- | --- | --- |\n")
+	for _, r := range s.results {
+		for _, o := range r.outcomes {
+			if o.cannot != "" {
+				fmt.Fprintf(b, "| %s | – | *not tried: %s* |\n", o.client.name, o.cannot)
+				continue
+			}
+			lines := make([]string, 0, len(o.printed))
+			for _, line := range o.printed {
+				lines = append(lines, code(line))
+			}
+			fmt.Fprintf(b, "| %s, %s | %d | %s |\n", o.client.name, o.action, o.exit, strings.Join(lines, "<br>"))
+		}
+	}
+}
+
+// steps are the refusals of the client that had most.
+func (r *result) steps() []refusal {
+	var most []refusal
+	for _, o := range r.outcomes {
+		if len(o.refusals) > len(most) {
+			most = o.refusals
+		}
+	}
+	return most
+}
+
+// shownConfig is the configuration as a user would write it for the application live.
+func (s section) shownConfig() string {
+	switch {
+	case s.server != "":
+		return strings.TrimSpace(s.server) + "\n"
+	case s.application == "{}":
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("apps:\n  live:\n")
+	if s.application != "" {
+		return b.String() + indent(4, s.application)
+	}
+	for _, stage := range s.stages {
+		b.WriteString(indent(4, s.yaml(stage)))
+	}
+	return hideHash.ReplaceAllString(b.String(), `"$argon2id$$…"`)
+}
+
+// checkDocument compares with the file, or writes it when PENSTOCK_UPDATE is set.
+func checkDocument(t *testing.T, want string) {
+	t.Helper()
+	if os.Getenv("PENSTOCK_UPDATE") != "" {
+		if err := os.WriteFile(documentFile, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	b, err := os.ReadFile(documentFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(b)
+	if got == want {
+		return
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			t.Errorf("%s is not current: PENSTOCK_UPDATE=1 makes it so. Line %d is\n%s\nand is to be\n%s", documentFile, i+1, g[i], w[i])
+			return
+		}
+	}
+	t.Errorf("%s is not current: PENSTOCK_UPDATE=1 makes it so. It has %d lines, and is to have %d", documentFile, len(g), len(w))
+}

@@ -1,0 +1,143 @@
+package refusals
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"penstock/app"
+)
+
+// An outcome is one client's refusal.
+type outcome struct {
+	client   *client
+	action   action
+	cannot   string // why the client was not tried
+	exit     int
+	printed  []string
+	refusals []refusal
+}
+
+// A result is what came of one scenario and stage.
+type result struct {
+	stage    app.Stage
+	outcomes []*outcome
+}
+
+// Every client is refused for every cause, and all that is told and recorded agrees.
+func TestRefusals(t *testing.T) {
+	needs(t, "ffmpeg", "gst-launch-1.0", "rtmpdump")
+	list := scenarios()
+	results := make([][]*result, len(list))
+	t.Run("scenarios", func(t *testing.T) {
+		shared := serve(t, sharedConfig(list))
+		for i, s := range list {
+			for _, stage := range s.stages {
+				r := &result{stage: stage}
+				results[i] = append(results[i], r)
+				t.Run(fmt.Sprintf("%s, %s", s.title, stage), func(t *testing.T) {
+					t.Parallel()
+					name, srv := appName(i, stage), shared
+					if s.server != "" {
+						name, srv = "live", serve(t, s.server)
+					}
+					if s.first != nil {
+						s.first(t, &place{server: srv, app: name})
+					}
+					for _, c := range clients {
+						r.outcomes = append(r.outcomes, s.try(t, &place{server: srv, app: name, client: c}, stage))
+					}
+				})
+			}
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	checkDocument(t, document(t, list, results))
+}
+
+func scenarios() []*scenario {
+	var list []*scenario
+	for _, l := range [][]*scenario{rules(), encoders(), names()} {
+		list = append(list, l...)
+	}
+	return list
+}
+
+// try lets one client be refused.
+func (s *scenario) try(t *testing.T, at *place, stage app.Stage) *outcome {
+	c := at.client
+	o := &outcome{client: c, action: s.action(stage, c)}
+	command := c.can[o.action]
+	if why, ok := s.cannot[c]; ok {
+		o.cannot = why
+		return o
+	}
+	if command == nil {
+		o.cannot = "cannot publish"
+		return o
+	}
+	at.relay = relayTo(t, at.server.rtmp)
+	if s.before != nil {
+		s.before(t, at)
+	}
+	before := len(at.server.log.of(at.relay.ip))
+	p := start(t, nil, nil, c.program, command(s.target(at, stage))...)
+	if s.during != nil {
+		s.during(t, at)
+	}
+	want := max(1, s.steps[c])
+	until(t, 20*time.Second, c.name+"'s refusal is in the log", func() bool { return len(at.server.log.of(at.relay.ip)) >= before+want })
+	o.exit = p.wait(t, 30*time.Second)
+	o.printed = c.printed(p.out.String(), at.app)
+	o.refusals = at.server.log.of(at.relay.ip)[before:]
+	s.judge(t, at, stage, o, want)
+	return o
+}
+
+// judge compares what is expected, what was sent, what is recorded and what the client printed.
+func (s *scenario) judge(t *testing.T, at *place, stage app.Stage, o *outcome, want int) {
+	t.Helper()
+	name := o.client.name
+	if len(o.refusals) != want {
+		t.Errorf("%s was refused %d times, want %d: %v", name, len(o.refusals), want, o.refusals)
+	}
+	rule := s.rule
+	if rule == "" || strings.HasPrefix(rule, ".") {
+		rule = "apps.live." + string(stage) + rule
+	}
+	if s.rule == "" && s.access == "" {
+		rule = ""
+	}
+	said := at.relay.said(t)
+	for _, r := range o.refusals {
+		if r.Stage != string(stage) || r.Cause != string(s.cause) || r.Code != string(s.wantCode(stage)) || r.XStatus != s.xStatus ||
+			plain(r.Rule, at.app) != rule {
+			t.Errorf("%s's refusal is recorded as %+v, want stage %s, cause %s, rule %s, code %s, x-status %d",
+				name, r, stage, s.cause, rule, s.wantCode(stage), s.xStatus)
+		}
+		sent := false
+		for _, st := range said {
+			sent = sent || string(st.Code) == r.Code && st.Description == r.Description
+		}
+		if !sent {
+			t.Errorf("%s was sent %v, and the log has %q %q", name, said, r.Code, r.Description)
+		}
+	}
+	last := o.refusals[len(o.refusals)-1]
+	all := strings.Join(o.printed, "\n")
+	shows := o.client.shows(last)
+	if instead, ok := s.shows[o.client]; ok {
+		shows = []string{instead}
+	}
+	for _, text := range shows {
+		if !strings.Contains(all, plain(text, at.app)) {
+			t.Errorf("%s does not show %q:\n%s", name, plain(text, at.app), all)
+		}
+	}
+	if o.exit == 0 {
+		t.Errorf("%s ends with exit code 0:\n%s", name, all)
+	}
+}

@@ -29,13 +29,13 @@ lint: vet ## vet, golangci-lint, sizes of files, generated files current
 	scripts/check-generated
 
 unit: ## all Go tests under the race detector but those with real clients; fuzz seeds and leak checks are among them
-	$(GO) test -race -timeout 8m $$($(GO) list $(PKG) | grep -vE '/test/(codes|e2e)$$')
+	$(GO) test -race -timeout 8m $$($(GO) list $(PKG) | grep -vE '/test/(codes|e2e|refusals)$$')
 
 fuzz: ## every fuzz target for FUZZTIME (make fuzz FUZZTIME=10m)
 	scripts/fuzz $(FUZZTIME) $(PKG)
 
 e2e: ## real clients against the real binary, built with the race detector
-	PENSTOCK_E2E=1 PENSTOCK_E2E_RACE=1 $(GO) test -p 1 -count=1 -timeout 10m -v ./test/codes ./test/e2e
+	PENSTOCK_E2E=1 PENSTOCK_E2E_RACE=1 $(GO) test -p 1 -count=1 -timeout 10m -v ./test/codes ./test/e2e ./test/refusals
 
 bench: ## make bench BENCH=Decode PKG=./amf
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)

@@ -73,6 +73,13 @@ func (p *keyProof) how() string {
 	return "a stream key: add the one you were given to the stream's name as NAME?key=KEY"
 }
 
+func (p *keyProof) brief() string {
+	if p.application {
+		return "a key (?key=KEY)"
+	}
+	return "a stream key (NAME?key=KEY)"
+}
+
 func (p *keyProof) check(ctx context.Context, q *Request) (string, error) {
 	given := q.Query.Get("key")
 	if given == "" {

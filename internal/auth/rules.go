@@ -38,8 +38,10 @@ type proof interface {
 	// check returns errAbsent when the request has no credential of this kind, and otherwise a *failure or the public name
 	// of the stream ("": as it is).
 	check(ctx context.Context, q *Request) (rename string, err error)
-	// how tells a person how to give the credential; it goes on after "needs ".
+	// how tells a person how to give the credential; it goes on after "needs ". brief is the same where there are several:
+	// FFmpeg and rtmpdump show 255 bytes of a text.
 	how() string
+	brief() string
 	rule() string
 }
 
@@ -109,7 +111,7 @@ func (r *Rules) prove(ctx context.Context, q *Request) error {
 		return nil
 	}
 	var first *failure
-	hows := make([]string, 0, len(r.proofs))
+	briefs := make([]string, 0, len(r.proofs))
 	for _, p := range r.proofs {
 		rename, err := p.check(ctx, q)
 		var f *failure
@@ -125,13 +127,13 @@ func (r *Rules) prove(ctx context.Context, q *Request) error {
 		case first == nil:
 			first = f
 		}
-		hows = append(hows, p.how())
+		briefs = append(briefs, p.brief())
 	}
 	if first == nil {
 		first = &failure{rule: r.o.Path, cause: app.CauseHandler,
-			words: r.o.Action.subject(q.App) + " needs " + strings.Join(hows, ", or ") + "."}
+			words: r.o.Action.subject(q.App) + " needs one of these: " + strings.Join(briefs, ", ") + "."}
 		if len(r.proofs) == 1 {
-			first.rule = r.proofs[0].rule()
+			first.rule, first.words = r.proofs[0].rule(), r.o.Action.subject(q.App)+" needs "+r.proofs[0].how()+"."
 		}
 	}
 	return r.refuse(first)

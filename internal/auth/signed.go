@@ -39,6 +39,8 @@ func (p *signedProof) how() string {
 	return "a signed URL: use the whole address that you were given, with ?expires= and &sig="
 }
 
+func (p *signedProof) brief() string { return "a signed URL (?expires=…&sig=…)" }
+
 func (p *signedProof) check(_ context.Context, q *Request) (string, error) {
 	expires, sig := q.Query.Get("expires"), q.Query.Get("sig")
 	if expires == "" && sig == "" {

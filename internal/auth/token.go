@@ -178,6 +178,8 @@ func (p *tokenProof) how() string {
 	return "a token: add the one you were given to the URL as ?token=TOKEN"
 }
 
+func (p *tokenProof) brief() string { return "a token (?token=TOKEN)" }
+
 func (p *tokenProof) check(_ context.Context, q *Request) (string, error) {
 	raw := q.Query.Get("token")
 	if raw == "" {

@@ -39,6 +39,8 @@ func (p *userProof) how() string {
 	return "a user and password: add them to the URL as ?user=NAME&pass=PASSWORD"
 }
 
+func (p *userProof) brief() string { return "a user and password (?user=NAME&pass=PASSWORD)" }
+
 func (p *userProof) check(ctx context.Context, q *Request) (string, error) {
 	user, entered, ok := login(q)
 	if !ok {

@@ -95,12 +95,12 @@ func credentials(action auth.Action) []admissionCase {
 		return cases
 	}
 	cases := []admissionCase{
-		{"nothing", attempt{name: "cam"}, "", " needs a"},
+		{"nothing", attempt{name: "cam"}, "", " needs one of these: a"},
 		{"user info", attempt{userInfo: "joe:pw@", name: "cam"}, "-", ""},
 		{"user info, wrong", attempt{userInfo: "joe:px@", name: "cam"}, ".users", userWrong},
 		{"arguments", attempt{args: []amf.Value{"joe", "pw"}, name: "cam"}, "-", ""},
 		{"arguments, unknown user", attempt{args: []amf.Value{"ann", "pw"}, name: "cam"}, ".users", userWrong},
-		{"arguments, no texts", attempt{args: []amf.Value{1.0, "pw"}, name: "cam"}, "", " needs a"},
+		{"arguments, no texts", attempt{args: []amf.Value{1.0, "pw"}, name: "cam"}, "", " needs one of these: a"},
 	}
 	cases = append(cases, places("key", "key="+streamKey, "-", "")...)
 	cases = append(cases, places("wrong key", "key=x", ".keys", keyWrong)...)
@@ -119,7 +119,7 @@ func credentials(action auth.Action) []admissionCase {
 		cases = append(cases,
 			admissionCase{"key of another stream", attempt{name: "dog?key=" + streamKey}, ".keys", keyWrong},
 			admissionCase{"name is key", attempt{name: "secretname"}, "-", ""},
-			admissionCase{"public name without key", attempt{name: "stage"}, "", " needs a"},
+			admissionCase{"public name without key", attempt{name: "stage"}, "", " needs one of these: a"},
 			admissionCase{"public name with key", attempt{name: "stage?key=secretname"}, "-", ""})
 	}
 	return cases
@@ -274,7 +274,7 @@ func TestViewersProveThemselves(t *testing.T) {
 		status     int
 		text       string
 	}{
-		{"nothing", "/live/demo.flv", nil, 403, "Playing from live needs a user and password"},
+		{"nothing", "/live/demo.flv", nil, 403, "Playing from live needs one of these: a user and password"},
 		{"query", "/live/demo.flv?user=joe&pass=pw", nil, 200, ""},
 		{"basic", "/live/demo.flv", func(r *http.Request) { r.SetBasicAuth("joe", "pw") }, 200, ""},
 		{"wrong", "/live/demo.flv?user=joe&pass=px", nil, 403, "The user name or the password is wrong"},

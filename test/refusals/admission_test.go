@@ -62,6 +62,7 @@ func wrongAttempts(query string) func(t *testing.T, at *place) {
 			}
 			_ = c.Close()
 		}
+		until(t, 10*time.Second, "five refusals are in the log", func() bool { return len(at.server.log.of(at.relay.ip)) == 5 })
 	}
 }
 

@@ -163,7 +163,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b(salt|challenge|opaque|nonce)=[^&" >]*`), "$1=…"},
 	{regexp.MustCompile(`\b(token|sig)=[\w.-]{16,}`), "$1=…"},
 	{regexp.MustCompile(`/GstPipeline:pipeline0/\w+:`), ""},
-	{regexp.MustCompile(`Property: <Name: +(\w+), STRING:\t`), "$1: <"},
+	{regexp.MustCompile(`DEBUG: Property: <Name: +(\w+), STRING:\t(.*)>`), "$1: $2"},
 }
 
 // plain makes what was printed the same in every run.

@@ -38,7 +38,7 @@ func document(t *testing.T, list []*scenario, results [][]*result) string {
 	last := app.Cause("")
 	for _, s := range sections {
 		if s.cause != last {
-			fmt.Fprintf(b, "\n## Cause `%s`\n\n%s\n", s.cause, causes[s.cause])
+			fmt.Fprintf(b, "\n## Cause `%s`\n\n%s\n", s.cause, sentence(s.cause))
 			last = s.cause
 		}
 		s.write(b)
@@ -75,20 +75,23 @@ func (s section) write(b *strings.Builder) {
 			fmt.Fprintf(b, "| %s | `%s` | %s | `%s` | %d | %s |\n", r.stage, told.Code, cell(told.Description), told.Cause, told.XStatus, code(told.Rule))
 		}
 	}
-	b.WriteString("\n| client | exit | prints |\n| --- | --- | --- |\n")
+	b.WriteString("\n| refused | client | exit | prints |\n| --- | --- | --- | --- |\n")
 	for _, r := range s.results {
 		for _, o := range r.outcomes {
-			if o.cannot != "" {
-				fmt.Fprintf(b, "| %s | – | *not tried: %s* |\n", o.client.name, o.cannot)
-				continue
-			}
-			lines := make([]string, 0, len(o.printed))
-			for _, line := range o.printed {
-				lines = append(lines, code(line))
-			}
-			fmt.Fprintf(b, "| %s, %s | %d | %s |\n", o.client.name, o.action, o.exit, strings.Join(lines, "<br>"))
+			fmt.Fprintf(b, "| %s | %s |\n", r.stage, o.row())
 		}
 	}
+}
+
+func (o *outcome) row() string {
+	if o.cannot != "" {
+		return fmt.Sprintf("%s | – | *not tried: %s*", o.client.name, o.cannot)
+	}
+	lines := make([]string, 0, len(o.printed))
+	for _, line := range o.printed {
+		lines = append(lines, code(line))
+	}
+	return fmt.Sprintf("%s, %s | %d | %s", o.client.name, o.action, o.exit, strings.Join(lines, "<br>"))
 }
 
 // steps are the refusals of the client that had most.
@@ -118,7 +121,7 @@ func (s section) shownConfig() string {
 	for _, stage := range s.stages {
 		b.WriteString(indent(4, s.yaml(stage)))
 	}
-	return hideHash.ReplaceAllString(b.String(), `"$argon2id$$…"`)
+	return hideHash.ReplaceAllString(b.String(), `"$$argon2id$$…"`)
 }
 
 // checkDocument compares with the file, or writes it when PENSTOCK_UPDATE is set.

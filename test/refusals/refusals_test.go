@@ -60,7 +60,7 @@ func TestRefusals(t *testing.T) {
 
 func scenarios() []*scenario {
 	var list []*scenario
-	for _, l := range [][]*scenario{rules(), encoders(), names()} {
+	for _, l := range [][]*scenario{rules(), encoders(), names(), limits()} {
 		list = append(list, l...)
 	}
 	return list
@@ -94,6 +94,9 @@ func (s *scenario) try(t *testing.T, at *place, stage app.Stage) *outcome {
 	o.printed = c.printed(p.out.String(), at.app)
 	o.refusals = at.server.log.of(at.relay.ip)[before:]
 	s.judge(t, at, stage, o, want)
+	for i, r := range o.refusals {
+		o.refusals[i].Rule, o.refusals[i].Description = plain(r.Rule, at.app), plain(r.Description, at.app)
+	}
 	return o
 }
 

@@ -200,6 +200,22 @@ func (c *Client) finish(reason error, s *status.Status) {
 	c.finishWith(reason, append(cmds, rtmp.CloseCommand())...)
 }
 
+// part is finish for a client that is publishing or playing: it is told on its streams too, as an error, because FFmpeg and others
+// print those alone, and what ends a connection in order is none.
+func (c *Client) part(reason error, s *status.Status) {
+	var cmds []*rtmp.Command
+	for _, ns := range c.streams.all() {
+		code := status.PublishDenied
+		if ns.pub.Load() == nil {
+			if code = status.PlayFailed; ns.current() == nil {
+				continue
+			}
+		}
+		cmds = append(cmds, c.onStatus(ns.id, status.New(code, s.Description).With("clientid", c.ID)))
+	}
+	c.finishWith(reason, append(cmds, c.onStatus(0, s), rtmp.CloseCommand())...)
+}
+
 func (c *Client) finishWith(reason error, cmds ...*rtmp.Command) {
 	var msgs []*rtmp.Message
 	for _, cmd := range cmds {

@@ -182,13 +182,18 @@ func TestIdleTimeouts(t *testing.T) {
 		s.Limits.FirstMedia = 150 * time.Millisecond
 		s.Limits.PublisherIdle = 200 * time.Millisecond
 	})
-	run := func(name, rule string, act func(p *rtmptest.Peer)) {
+	run := func(name, rule string, publishes bool, act func(p *rtmptest.Peer)) {
 		t.Run(name, func(t *testing.T) {
 			w.mu.Lock()
 			w.refusals = nil
 			w.mu.Unlock()
 			p := open(t, w)
 			act(p)
+			if publishes { // what FFmpeg prints
+				if m := p.WantStatus(status.PublishDenied); m.StreamID != 1 || m.Status.Level != status.LevelError {
+					t.Errorf("on stream %d: %v", m.StreamID, m.Status)
+				}
+			}
 			if m := p.WantStatus(status.ConnectIdleTimeOut); m.StreamID != 0 {
 				t.Errorf("on stream %d", m.StreamID)
 			}
@@ -203,9 +208,9 @@ func TestIdleTimeouts(t *testing.T) {
 		p.Publish("cam")
 		p.WantStatus(status.PublishStart)
 	}
-	run("does nothing", "activity_timeout", func(*rtmptest.Peer) {})
-	run("publishes nothing", "first_media_timeout", publish)
-	run("stops sending", "publisher_idle_timeout", func(p *rtmptest.Peer) {
+	run("does nothing", "activity_timeout", false, func(*rtmptest.Peer) {})
+	run("publishes nothing", "first_media_timeout", true, publish)
+	run("stops sending", "publisher_idle_timeout", true, func(p *rtmptest.Peer) {
 		publish(p)
 		p.SendVideo(0, config(1))
 	})

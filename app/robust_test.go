@@ -71,6 +71,33 @@ func TestStrangerCannotRaiseLimits(t *testing.T) {
 	}
 }
 
+// Who breaks a limit is told on its streams, as an error: what encoders and players print is that.
+func TestPartingWords(t *testing.T) {
+	for _, tt := range []struct {
+		code status.Code
+		open func(p *rtmptest.Peer)
+	}{
+		{status.PublishDenied, func(p *rtmptest.Peer) { p.Publish("mine"); p.WantStatus(status.PublishStart) }},
+		{status.PlayFailed, func(p *rtmptest.Peer) { p.Play("cam"); p.WantStatus(status.PlayReset); p.WantStatus(status.PlayStart) }},
+	} {
+		t.Run(string(tt.code), func(t *testing.T) {
+			w := serve(t, live(), func(s *Server) { s.Limits.RTMP.Chunk.Message = 20 << 10 })
+			p := open(t, w)
+			tt.open(p)
+			p.SendMessage(&rtmp.Message{Type: rtmp.TypeVideo, CSID: 6, StreamID: 1, Payload: make([]byte, 30<<10)})
+			const text = "[ Resource.Limit.Exceeded ] : The limit message_bytes is exceeded."
+			if m := p.WantStatus(tt.code); m.StreamID != 1 || m.Status.Level != status.LevelError || m.Status.Description != text {
+				t.Errorf("on stream %d: %v", m.StreamID, m.Status)
+			}
+			if m := p.WantStatus(status.ConnectClosed); m.StreamID != 0 || m.Status.Description != text {
+				t.Errorf("on stream %d: %v", m.StreamID, m.Status)
+			}
+			p.WantCommand("close")
+			p.WantClosed()
+		})
+	}
+}
+
 // A client that asks for everything in one go has its limits raised as well.
 func TestPublishBeforeConnectIsAnswered(t *testing.T) {
 	mux := NewMux()

@@ -126,7 +126,7 @@ func (c *Client) offend(err error) bool {
 	}
 	if c.accepted() {
 		r.Status = status.New(status.ConnectClosed, text)
-		c.finish(c.complete(r), r.Status)
+		c.part(c.complete(r), r.Status)
 	} else {
 		r.Stage = StageConnect
 		r.Status = status.New(status.ConnectFailed, text)

@@ -1,6 +1,7 @@
 package refusals
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -25,7 +26,7 @@ var (
 	farOff  = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-func token(application string, expires time.Time) string {
+func bearer(application string, expires time.Time) string {
 	s, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 		"app": application, "stream": "*", "actions": "*", "exp": expires.Unix()}).SignedString([]byte(tokenSecret))
 	if err != nil {
@@ -36,9 +37,12 @@ func token(application string, expires time.Time) string {
 
 // hashed is joe's password as the binary under test prints it.
 var hashed = sync.OnceValue(func() string {
+	if os.Getenv("PENSTOCK_E2E") == "" {
+		return ""
+	}
 	bin, err := buildBinary()
 	if err != nil {
-		return ""
+		return "" // the server's start says why
 	}
 	cmd := exec.Command(bin, "hash-password")
 	cmd.Stdin = strings.NewReader("secret\n")
@@ -65,8 +69,6 @@ func wrongAttempts(query string) func(t *testing.T, at *place) {
 		until(t, 10*time.Second, "five refusals are in the log", func() bool { return len(at.server.log.of(at.relay.ip)) == 5 })
 	}
 }
-
-const noPage = "rtmp2 has no property for a page; a client without one is refused all the same"
 
 // rules are the scenarios of networks, origins and credentials.
 func rules() []*scenario {
@@ -99,11 +101,11 @@ func rules() []*scenario {
 		{title: "Without a token", what: "There are tokens (JWT), and the client brings none.",
 			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onBoth},
 		{title: "With an expired token", what: "The token's `exp` is over.",
-			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onAll, query: token("*", longAgo)},
+			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onAll, query: bearer("*", longAgo)},
 		{title: "With a token for another application", what: "The token's `app` is another's.",
-			cause: app.CausePolicy, xStatus: 403, rule: ".jwt", access: tokens, stages: onBoth, query: token("other", farOff)},
+			cause: app.CausePolicy, xStatus: 403, rule: ".jwt", access: tokens, stages: onBoth, query: bearer("other", farOff)},
 		{title: "With a token of another's key", what: "The token's signature does not fit the secret.",
-			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onBoth, query: token("*", farOff) + "AA"},
+			cause: app.CauseHandler, xStatus: 401, rule: ".jwt", access: tokens, stages: onBoth, query: bearer("*", farOff) + "AA"},
 		{title: "Without a signature", what: "There are signed URLs, and the client's address has no signature.",
 			cause: app.CauseHandler, xStatus: 401, rule: ".signed_urls", access: signed, stages: onBoth},
 		{title: "With the signature of another address", what: "The signature is good for another stream.",

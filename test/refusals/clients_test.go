@@ -74,7 +74,7 @@ var ffmpeg = &client{
 			return append(args, "-i", g.url(true), "-t", "8", "-f", "null", "-")
 		},
 	},
-	keep:  regexp.MustCompile(`.`),
+	keep:  regexp.MustCompile(`^\[rtmp|^\S+://`),
 	shows: func(r refusal) []string { return []string{r.Description} },
 }
 
@@ -97,7 +97,7 @@ var gstreamer = &client{
 			return append(append([]string{"-q", "rtmp2src"}, gstreamerNames(g)...), "!", "fakesink")
 		},
 	},
-	keep:  regexp.MustCompile(`^ERROR`),
+	keep:  regexp.MustCompile(`^ERROR.*(rtmp2|pipeline doesn)`),
 	shows: func(r refusal) []string { return []string{r.Code, r.Description} },
 }
 

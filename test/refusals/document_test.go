@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"penstock/app"
 )
+
+var theClients = regexp.MustCompile(`The clients were .*`)
 
 var documentFile = filepath.Join(root(), "docs", "refusals.md")
 
@@ -25,7 +28,7 @@ func document(t *testing.T, list []*scenario, results [][]*result) string {
 	t.Helper()
 	b := &strings.Builder{}
 	b.WriteString(introduction)
-	fmt.Fprintf(b, "The clients here: %s.\n\n", strings.Join(versions(t, clients), ", "))
+	fmt.Fprintf(b, "The clients were %s.\n\n", strings.Join(versions(t, clients), ", "))
 	var sections []section
 	for i, s := range list {
 		sections = append(sections, section{s, results[i]})
@@ -43,6 +46,7 @@ func document(t *testing.T, list []*scenario, results [][]*result) string {
 		}
 		s.write(b)
 	}
+	b.WriteString(others())
 	return b.String()
 }
 
@@ -139,6 +143,10 @@ func checkDocument(t *testing.T, want string) {
 	}
 	got := string(b)
 	if got == want {
+		return
+	}
+	if with := theClients.FindString(want); !strings.Contains(got, with) {
+		t.Logf("%s is not compared, since it is not of these clients: %s", documentFile, with)
 		return
 	}
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")

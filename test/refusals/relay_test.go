@@ -24,6 +24,7 @@ type relay struct {
 
 	mu    sync.Mutex
 	conns []*relayed
+	sent  atomic.Int64 // bytes that the client sent, handshakes included
 }
 
 // relayed is one connection.
@@ -88,7 +89,7 @@ func (r *relay) pass(c net.Conn, target string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(s, c)
+		_, _ = io.Copy(io.MultiWriter(s, counter{&r.sent}), c)
 		conn.note(func() { conn.leftAt = time.Now() })
 		_ = s.(*net.TCPConn).CloseWrite()
 	}()
@@ -105,21 +106,12 @@ func (r *relay) pass(c net.Conn, target string) {
 	}
 }
 
-// connections returns how many there were so far.
-func (r *relay) connections() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.conns)
-}
+// counter counts what is written.
+type counter struct{ n *atomic.Int64 }
 
-// leftFirst reports whether the client ended its last connection before the server did.
-func (r *relay) leftFirst() bool {
-	r.mu.Lock()
-	c := r.conns[len(r.conns)-1]
-	r.mu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.leftAt.IsZero() && (c.closedAt.IsZero() || c.leftAt.Before(c.closedAt))
+func (c counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
 }
 
 // said are the information objects that the server sent, in order, on all connections.

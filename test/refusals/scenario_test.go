@@ -24,21 +24,23 @@ type scenario struct {
 	stages  []app.Stage
 	code    map[app.Stage]status.Code // where it is not the usual one
 	xStatus int
-	query   string                        // credentials, after the stream's name, or after the application when connect is refused
-	ask     func(g *target)               // what else differs from asking for application live and stream cam
-	first   func(t *testing.T, at *place) // what happened before any client came; there is no relay yet
-	before  func(t *testing.T, at *place) // what happened before a client came
-	during  func(t *testing.T, at *place) // what happens while it is there
-	cannot  map[*client]string            // who cannot do it, and why
-	steps   map[*client]int               // how many refusals it takes; 1
-	shows   map[*client]string            // what a client shows instead of the words it was sent
-	actions map[*client]action            // what a client does where it is not the usual
+	query   string                                    // credentials, after the stream's name, or after the application when connect is refused
+	ask     func(g *target)                           // what else differs from asking for application live and stream cam
+	first   func(t *testing.T, at *place)             // what happened before any client came; there is no relay yet
+	before  func(t *testing.T, at *place)             // what happened before a client came
+	during  func(t *testing.T, at *place, p *process) // what happens while it is there
+	cannot  map[*client]string                        // who cannot do it, and why
+	steps   map[*client]int                           // how many refusals it takes; 1
+	shows   map[*client]string                        // what a client shows instead of the words it was sent
+	fine    map[*client]bool                          // who ends with exit code 0
+	actions map[*client]action                        // what a client does where it is not the usual
 }
 
 // A place is where one client is refused.
 type place struct {
 	server *server
 	relay  *relay
+	begin  int // refusals of the relay's address that came before the client
 	app    string
 	client *client
 }

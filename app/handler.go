@@ -97,6 +97,9 @@ type PlayRequest struct {
 	Length float64 // seconds, -1 to the end
 	Reset  bool
 
+	// Replaces is set when the message stream plays already: it stops doing so if this is allowed.
+	Replaces bool
+
 	// Ended is PublishRequest.Ended for a play.
 	Ended func(StreamEnd)
 }

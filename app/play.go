@@ -34,7 +34,7 @@ func (ns *netStream) play(cmd *rtmp.Command) {
 		return
 	}
 	r := &PlayRequest{Client: c, Name: name, Query: merge(merge(nil, c.Query), query),
-		Start: seconds(cmd, 1, -2), Length: seconds(cmd, 2, -1), Reset: resetArg(cmd)}
+		Start: seconds(cmd, 1, -2), Length: seconds(cmd, 2, -1), Reset: resetArg(cmd), Replaces: ns.current() != nil}
 	ns.start(r)
 }
 

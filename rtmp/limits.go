@@ -35,6 +35,7 @@ type Limits struct {
 	ConnectionsPerIP int     // [connections_per_ip] open at once from one address (IPv6: /64), 32
 	ConnectRatePerIP float64 // [connect_rate_per_ip] new ones per second, 10 (burst twice that)
 	PendingTLS       int     // [pending_tls] unfinished TLS handshakes, 256
+	PendingTLSPerIP  int     // [pending_tls_per_ip] of one address, 16
 
 	Chunk chunk.Limits // message sizes, chunk streams, reassembly
 	AMF   amf.Limits   // decoded values
@@ -67,6 +68,7 @@ func (l Limits) WithDefaults() Limits {
 	orDefault(&l.ConnectionsPerIP, 32)
 	orDefault(&l.ConnectRatePerIP, 10)
 	orDefault(&l.PendingTLS, 256)
+	orDefault(&l.PendingTLSPerIP, 16)
 	return l
 }
 
@@ -143,6 +145,7 @@ type admission struct {
 	mu     sync.Mutex
 	total  int
 	over   int // of total, those let in only to be told why they may not stay
+	tls    int // unfinished TLS handshakes
 	perIP  map[netip.Prefix]*addressState
 	sweep  time.Time
 	exempt []netip.Prefix
@@ -151,6 +154,7 @@ type admission struct {
 type addressState struct {
 	open int
 	over int
+	tls  int // unfinished TLS handshakes
 	rate rate
 }
 
@@ -221,6 +225,31 @@ func (a *admission) enter(remote net.Addr, l Limits, now time.Time) (release fun
 	}
 	bump(1)
 	return func() { a.mu.Lock(); defer a.mu.Unlock(); bump(-1) }, over, true
+}
+
+// enterTLS counts the beginning of a TLS handshake of a connection that enter let in. release undoes the count.
+func (a *admission) enterTLS(remote net.Addr, l Limits) (release func(), over *LimitError) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ip, key, counted := addressKey(remote)
+	st := a.perIP[key]
+	if !counted || a.exempted(ip) || st == nil {
+		st = &addressState{} // not counted by address
+	}
+	if a.tls >= l.PendingTLS {
+		return nil, &LimitError{Option: "pending_tls", Value: a.tls + 1, Max: l.PendingTLS}
+	}
+	if st.tls >= l.PendingTLSPerIP {
+		return nil, &LimitError{Option: "pending_tls_per_ip", Value: st.tls + 1, Max: l.PendingTLSPerIP}
+	}
+	a.tls++
+	st.tls++
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.tls--
+		st.tls--
+	}, nil
 }
 
 // state finds or makes an address's counters and forgets the idle ones once a minute.

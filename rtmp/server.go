@@ -34,7 +34,7 @@ type Server struct {
 
 	// ChunkLimits bounds messages until the handler raises them (nil: Limits.Chunk).
 	ChunkLimits *chunk.Limits
-	// Exempt lists the networks which ConnectionsPerIP and ConnectRatePerIP do not count;
+	// Exempt lists the networks which ConnectionsPerIP, ConnectRatePerIP and PendingTLSPerIP do not count;
 	// nil means loopback.
 	Exempt []netip.Prefix
 	// PageURL is named to an HTTP client that comes to the RTMP port, "" names none.
@@ -45,13 +45,12 @@ type Server struct {
 	// a *TimeoutError, a handshake error or a *NotRTMPError. May be nil.
 	Turned func(remote net.Addr, why error)
 
-	admission  admission
-	mu         sync.Mutex
-	listeners  map[net.Listener]struct{}
-	conns      map[net.Conn]struct{}
-	closed     bool
-	wg         sync.WaitGroup
-	pendingTLS int
+	admission admission
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	conns     map[net.Conn]struct{}
+	closed    bool
+	wg        sync.WaitGroup
 }
 
 // NotRTMPError reports a peer whose first byte opens another protocol.
@@ -232,18 +231,11 @@ func (s *Server) open(nc net.Conn, l Limits) (net.Conn, handshake.Result, error)
 }
 
 func (s *Server) startTLS(nc net.Conn, first byte, l Limits) (net.Conn, error) {
-	s.mu.Lock()
-	s.pendingTLS++
-	pending := s.pendingTLS
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.pendingTLS--
-		s.mu.Unlock()
-	}()
-	if pending > l.PendingTLS {
-		return nil, &LimitError{Option: "pending_tls", Value: pending, Max: l.PendingTLS}
+	release, over := s.admission.enterTLS(nc.RemoteAddr(), l)
+	if over != nil {
+		return nil, over
 	}
+	defer release()
 	_ = nc.SetDeadline(time.Now().Add(l.TLSTimeout))
 	t := tls.Server(&prefixConn{Conn: nc, prefix: []byte{first}}, s.TLSConfig)
 	if err := t.Handshake(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"penstock/amf"
 )
@@ -88,6 +89,30 @@ func (s *Status) Error() string {
 		return string(s.Code)
 	}
 	return string(s.Code) + ": " + s.Description
+}
+
+// MaxCode is the longest code that Refuses takes, in bytes.
+const MaxCode = 64
+
+// Refuses reports whether c can be the code of a refusal: words of letters and digits between
+// dots, at least two, the first letter a capital; and when the catalogue has it, of the level
+// "error". Codes that applications make up are fine.
+func (c Code) Refuses() bool {
+	words := strings.Split(string(c), ".")
+	if len(words) < 2 || len(c) > MaxCode || levelOf(c) != LevelError {
+		return false
+	}
+	for _, w := range words {
+		for i := range len(w) {
+			if l := w[i] | 0x20; (l < 'a' || l > 'z') && (i == 0 || w[i] < '0' || w[i] > '9') {
+				return false
+			}
+		}
+		if w == "" {
+			return false
+		}
+	}
+	return c[0] >= 'A' && c[0] <= 'Z'
 }
 
 // Is reports whether target is a *Status with the same code, so that

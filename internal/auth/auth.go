@@ -18,7 +18,6 @@ import (
 	"penstock/app"
 	"penstock/internal/lockout"
 	"penstock/internal/password"
-	"penstock/status"
 )
 
 // Action is what a client wants to do.
@@ -29,18 +28,11 @@ const (
 	Connect Action = "connect"
 	Publish Action = "publish"
 	Play    Action = "play"
+	Call    Action = "call" // of a method of the application
 )
 
-// code is what a client is told that may not do this.
-func (a Action) code() status.Code {
-	switch a {
-	case Publish:
-		return status.PublishDenied
-	case Play:
-		return status.PlayFailed
-	}
-	return status.ConnectRejected
-}
+// hasStream reports whether the action is about a stream.
+func (a Action) hasStream() bool { return a == Publish || a == Play }
 
 // subject begins a sentence about the action.
 func (a Action) subject(application string) string {
@@ -49,6 +41,8 @@ func (a Action) subject(application string) string {
 		return "Publishing to " + application
 	case Play:
 		return "Playing from " + application
+	case Call:
+		return "Calling methods of " + application
 	}
 	return "Connecting to " + application
 }
@@ -64,6 +58,10 @@ type Request struct {
 	FlashVer      string
 	Query         url.Values // of application, tcUrl and stream name, the last's first
 	Args          []amf.Value
+
+	// User is who the client has proved to be, set by Check: "user:NAME", "key:LABEL", "token:SUBJECT", or as it was when
+	// the credential names nobody.
+	User string
 }
 
 // key is the stream under its name in the whole server, or the application without one.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"penstock/app"
@@ -67,7 +68,11 @@ func (e *Encoder) Check(ctx context.Context, q *Request, rawApp string) (user st
 	}
 	user = q.Query.Get("user")
 	if mod != string(e.mode) || user == "" || len(user) > maxUser {
-		return "", e.refuse(fmt.Sprintf("[ AccessManager.Reject ] : [ code=403 need auth; authmod=%s ] : ", e.mode), nil)
+		text := fmt.Sprintf("[ AccessManager.Reject ] : [ code=403 need auth; authmod=%s ] : ", e.mode)
+		if mod == "" {
+			return "", e.ask(text)
+		}
+		return "", e.refuse(text, fmt.Errorf("log-in by authmod=%s with a user of %d bytes", strconv.QuoteToASCII(mod[:min(len(mod), 16)]), len(user)))
 	}
 	who := addrKey(q.Addr) + " encoder " + user
 	if q.Query.Get("response") == "" {
@@ -89,14 +94,19 @@ func (e *Encoder) refuse(description string, err error) error {
 	return &app.Refusal{Cause: app.CauseHandler, Rule: e.path, Status: status.New(status.ConnectRejected, description), Err: err}
 }
 
+// ask refuses a step of a log-in that has not failed.
+func (e *Encoder) ask(description string) error {
+	return &app.Refusal{Cause: app.CauseChallenge, Rule: e.path, Status: status.New(status.ConnectRejected, description)}
+}
+
 // challenge is the second step. An unknown user is asked like a known one.
 func (e *Encoder) challenge(user, who string) error {
 	n := e.a.nonces.issue(who)
 	head := fmt.Sprintf("[ AccessManager.Reject ] : [ authmod=%s ] : ?reason=needauth&user=%s", e.mode, user)
 	if e.mode == LLNW {
-		return e.refuse(head+"&nonce="+n, nil)
+		return e.ask(head + "&nonce=" + n)
 	}
-	return e.refuse(head+"&salt="+e.salt(user)+"&challenge="+n+"&opaque="+n, nil)
+	return e.ask(head + "&salt=" + e.salt(user) + "&challenge=" + n + "&opaque=" + n)
 }
 
 func (e *Encoder) failed(q *Request, err error) error {

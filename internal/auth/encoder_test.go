@@ -83,17 +83,21 @@ func TestEncoderSteps(t *testing.T) {
 			e, name := newEncoder(t, mode), string(mode)
 			step := func(q *Request) (string, error) { return e.Check(t.Context(), q, "live?authmod="+name) }
 			needAuth := "[ AccessManager.Reject ] : [ code=403 need auth; authmod=" + name + " ] : "
-			for _, query := range []string{"", "authmod=" + name, "authmod=other&user=alice", "user=alice", "authmod=" + name + "&user=" + strings.Repeat("x", 200)} {
+			for query, cause := range map[string]app.Cause{
+				"": app.CauseChallenge, "user=alice": app.CauseChallenge, "authmod=" + name: app.CauseHandler,
+				"authmod=other&user=alice": app.CauseHandler, "authmod=" + name + "&user=" + strings.Repeat("x", 200): app.CauseHandler,
+			} {
 				_, err := step(request("", query))
 				r := refusal(t, err)
-				if r.Status.Description != needAuth || r.Status.Code != status.ConnectRejected || r.Cause != app.CauseHandler || r.Rule != e.path {
+				if r.Status.Description != needAuth || r.Status.Code != status.ConnectRejected || r.Cause != cause || r.Rule != e.path {
 					t.Errorf("%q: %v", query, r)
 				}
 			}
 			challenge := func(user string) map[string]string {
 				_, err := step(request("", "authmod="+name+"&user="+user))
-				text := refusal(t, err).Status.Description
-				if !strings.HasPrefix(text, "[ AccessManager.Reject ] : [ authmod="+name+" ] : ?reason=needauth&user="+user+"&") || len(text) > 299 {
+				r := refusal(t, err)
+				text := r.Status.Description
+				if r.Cause != app.CauseChallenge || !strings.HasPrefix(text, "[ AccessManager.Reject ] : [ authmod="+name+" ] : ?reason=needauth&user="+user+"&") || len(text) > 299 {
 					t.Errorf("%q", text)
 				}
 				return asked(t, err)

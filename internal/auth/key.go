@@ -24,21 +24,22 @@ type Key struct {
 type keyProof struct {
 	a           *Authority
 	path        string
-	application bool // connect: there is no stream
+	application bool // connect and call: there is no stream
 	byName      bool // some key can be given as the stream's name
 	keys        []compiledKey
 }
 
 type compiledKey struct {
+	label             string
 	sum               [sha256.Size]byte
 	stream, publishAs string
 }
 
 func newKeyProof(a *Authority, o Options) (*keyProof, error) {
-	p := &keyProof{a: a, path: o.Path + ".keys", application: o.Action == Connect}
+	p := &keyProof{a: a, path: o.Path + ".keys", application: !o.Action.hasStream()}
 	for _, label := range slices.Sorted(maps.Keys(o.Keys)) {
 		k := o.Keys[label]
-		c := compiledKey{sum: sha256.Sum256([]byte(k.Key)), stream: k.Stream, publishAs: k.PublishAs}
+		c := compiledKey{label: label, sum: sha256.Sum256([]byte(k.Key)), stream: k.Stream, publishAs: k.PublishAs}
 		if k.SHA256 != "" {
 			b, err := hex.DecodeString(k.SHA256)
 			if err != nil || len(b) != sha256.Size {
@@ -80,49 +81,51 @@ func (p *keyProof) brief() string {
 	return "a stream key (NAME?key=KEY)"
 }
 
-func (p *keyProof) check(ctx context.Context, q *Request) (string, error) {
+func (p *keyProof) check(ctx context.Context, q *Request) (grant, error) {
 	given := q.Query.Get("key")
 	if given == "" {
 		return p.nameIsKey(q.Stream)
 	}
+	label := ""
 	wait, ok, err := p.a.attempts.Try(ctx, addrKey(q.Addr)+" key "+q.key(), func() (bool, error) {
-		return p.opens(given, q.name()), nil
+		var ok bool
+		label, ok = p.opens(given, q.name())
+		return ok, nil
 	})
 	if err != nil {
-		return "", err
+		return grant{}, err
 	}
 	if wait > 0 {
-		return "", tooMany(p.path, wait)
+		return grant{}, tooMany(p.path, wait)
 	}
 	if !ok {
-		return "", &failure{rule: p.path, cause: app.CauseHandler,
+		return grant{}, &failure{rule: p.path, cause: app.CauseHandler,
 			words: "The stream key is wrong, or belongs to another stream: copy it again, or ask the operator for a new one."}
 	}
-	return "", nil
+	return grant{user: "key:" + label}, nil
 }
 
-// opens compares with every key, so that the time does not tell which one came near.
-func (p *keyProof) opens(given, stream string) bool {
-	sum, found := sha256.Sum256([]byte(given)), 0
+// opens compares with every key, so that the time does not tell which one came near. It returns the label of one that opens.
+func (p *keyProof) opens(given, stream string) (label string, ok bool) {
+	sum := sha256.Sum256([]byte(given))
 	for _, k := range p.keys {
-		same := subtle.ConstantTimeCompare(sum[:], k.sum[:])
-		if p.application || match(k.stream, stream) {
-			found |= same
+		if same := subtle.ConstantTimeCompare(sum[:], k.sum[:]); (p.application || match(k.stream, stream)) && same == 1 {
+			label, ok = k.label, true
 		}
 	}
-	return found == 1
+	return label, ok
 }
 
 // nameIsKey takes the stream's name for a key.
-func (p *keyProof) nameIsKey(stream string) (string, error) {
-	sum, name := sha256.Sum256([]byte(stream)), ""
+func (p *keyProof) nameIsKey(stream string) (grant, error) {
+	sum, g := sha256.Sum256([]byte(stream)), grant{}
 	for _, k := range p.keys {
 		if subtle.ConstantTimeCompare(sum[:], k.sum[:]) == 1 && k.publishAs != "" {
-			name = k.publishAs
+			g = grant{rename: k.publishAs, user: "key:" + k.label}
 		}
 	}
-	if name == "" || p.application {
-		return "", errAbsent
+	if g.rename == "" || p.application {
+		return grant{}, errAbsent
 	}
-	return name, nil
+	return g, nil
 }

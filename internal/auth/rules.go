@@ -35,14 +35,19 @@ type Rules struct {
 
 // proof is one kind of credential.
 type proof interface {
-	// check returns errAbsent when the request has no credential of this kind, and otherwise a *failure or the public name
-	// of the stream ("": as it is).
-	check(ctx context.Context, q *Request) (rename string, err error)
+	// check returns errAbsent when the request has no credential of this kind, and otherwise a *failure or what it grants.
+	check(ctx context.Context, q *Request) (grant, error)
 	// how tells a person how to give the credential; it goes on after "needs ". brief is the same where there are several:
 	// FFmpeg and rtmpdump show 255 bytes of a text.
 	how() string
 	brief() string
 	rule() string
+}
+
+// grant is what a good credential says.
+type grant struct {
+	rename string // public name of the stream, "" as it is
+	user   string // see Request.User
 }
 
 var errAbsent = errors.New("no such credential")
@@ -87,7 +92,7 @@ func (a *Authority) Rules(o Options) (*Rules, error) {
 	return r, nil
 }
 
-// Check returns nil, having set q.Stream to the public name, or an *app.Refusal.
+// Check returns nil, having set q.Stream to the public name and q.User to who it is, or an *app.Refusal.
 func (r *Rules) Check(ctx context.Context, q *Request) error {
 	subject := r.o.Action.subject(q.App)
 	policy := func(rule, words string) error {
@@ -113,12 +118,15 @@ func (r *Rules) prove(ctx context.Context, q *Request) error {
 	var first *failure
 	briefs := make([]string, 0, len(r.proofs))
 	for _, p := range r.proofs {
-		rename, err := p.check(ctx, q)
+		g, err := p.check(ctx, q)
 		var f *failure
 		switch {
 		case err == nil:
-			if rename != "" {
-				q.Stream = rename
+			if g.rename != "" {
+				q.Stream = g.rename
+			}
+			if g.user != "" {
+				q.User = g.user
 			}
 			return nil
 		case errors.Is(err, errAbsent):
@@ -140,7 +148,7 @@ func (r *Rules) prove(ctx context.Context, q *Request) error {
 }
 
 func (r *Rules) refuse(f *failure) error {
-	return &app.Refusal{Cause: f.cause, Rule: f.rule, Status: status.New(r.o.Action.code(), f.words), Err: f.err}
+	return &app.Refusal{Cause: f.cause, Rule: f.rule, Status: status.New(app.Code(app.Stage(r.o.Action), f.cause), f.words), Err: f.err}
 }
 
 // fromOrigin reports whether the page or the movie that a client names is of one of the hosts. Clients can lie about it.

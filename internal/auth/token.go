@@ -44,8 +44,8 @@ const (
 // claims is what a token says. Everything must be said: "*" is all.
 type claims struct {
 	App     stringList `json:"app"`     // patterns of applications
-	Stream  stringList `json:"stream"`  // patterns of stream names; not looked at for connect
-	Actions stringList `json:"actions"` // connect, publish, play
+	Stream  stringList `json:"stream"`  // patterns of stream names; looked at for publish and play only
+	Actions stringList `json:"actions"` // connect, publish, play, call
 	jwt.RegisteredClaims
 }
 
@@ -180,17 +180,17 @@ func (p *tokenProof) how() string {
 
 func (p *tokenProof) brief() string { return "a token (?token=TOKEN)" }
 
-func (p *tokenProof) check(_ context.Context, q *Request) (string, error) {
+func (p *tokenProof) check(_ context.Context, q *Request) (grant, error) {
 	raw := q.Query.Get("token")
 	if raw == "" {
 		raw = q.Query.Get("jwt")
 	}
 	if raw == "" {
-		return "", errAbsent
+		return grant{}, errAbsent
 	}
 	var c claims
-	fail := func(cause app.Cause, words string, err error) (string, error) {
-		return "", &failure{rule: p.path, cause: cause, words: words, err: err}
+	fail := func(cause app.Cause, words string, err error) (grant, error) {
+		return grant{}, &failure{rule: p.path, cause: cause, words: words, err: err}
 	}
 	_, err := p.parser.ParseWithClaims(raw, &c, p.key)
 	switch {
@@ -204,8 +204,12 @@ func (p *tokenProof) check(_ context.Context, q *Request) (string, error) {
 		return fail(app.CausePolicy, fmt.Sprintf("The token does not allow to %s: get one that does.", p.action), nil)
 	case !c.App.matches(q.App):
 		return fail(app.CausePolicy, "The token is for another application: check the URL, or get another token.", nil)
-	case p.action != Connect && !c.Stream.matches(q.name()):
+	case p.action.hasStream() && !c.Stream.matches(q.name()):
 		return fail(app.CausePolicy, "The token is for another stream: check the stream's name, or get another token.", nil)
 	}
-	return "", nil
+	user := ""
+	if c.Subject != "" {
+		user = "token:" + c.Subject
+	}
+	return grant{user: user}, nil
 }

@@ -41,24 +41,24 @@ func (p *userProof) how() string {
 
 func (p *userProof) brief() string { return "a user and password (?user=NAME&pass=PASSWORD)" }
 
-func (p *userProof) check(ctx context.Context, q *Request) (string, error) {
+func (p *userProof) check(ctx context.Context, q *Request) (grant, error) {
 	user, entered, ok := login(q)
 	if !ok {
-		return "", errAbsent
+		return grant{}, errAbsent
 	}
 	wait, ok, err := p.a.attempts.Try(ctx, addrKey(q.Addr)+" user "+user, func() (bool, error) {
 		return p.verify(ctx, user, entered)
 	})
 	switch {
 	case err != nil:
-		return "", err
+		return grant{}, err
 	case wait > 0:
-		return "", tooMany(p.path, wait)
+		return grant{}, tooMany(p.path, wait)
 	case !ok:
-		return "", &failure{rule: p.path, cause: app.CauseHandler,
+		return grant{}, &failure{rule: p.path, cause: app.CauseHandler,
 			words: "The user name or the password is wrong: enter both again, or ask the operator."}
 	}
-	return "", nil
+	return grant{user: "user:" + user}, nil
 }
 
 func (p *userProof) verify(ctx context.Context, user, entered string) (bool, error) {

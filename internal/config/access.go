@@ -39,8 +39,8 @@ type StreamKey struct {
 }
 
 // JWT is tokens (RFC 7519), given as `?token=` or `?jwt=`. Exactly one of secret, key_file, jwks_file and jwks_url is set; none
-// takes no tokens. A token must have the claims `exp`, `app` (application), `stream` (name of the stream; not needed to connect)
-// and `actions` (connect, publish, play); each is one text or a list, in which * stands for any text.
+// takes no tokens. A token must have the claims `exp`, `app` (application), `stream` (name of the stream; not needed to connect and call)
+// and `actions` (connect, publish, play, call); each is one text or a list, in which * stands for any text.
 type JWT struct {
 	Secret   string   `yaml:"secret"`    // at least 32 bytes: HS256, HS384, HS512
 	KeyFile  string   `yaml:"key_file"`  // public key or certificate, PEM: RS256 to PS512, ES256 to ES512, EdDSA
@@ -52,7 +52,7 @@ type JWT struct {
 }
 
 // SignedURLs is addresses that expire: `APP/STREAM?expires=SECONDS&sig=HEX`, where HEX is the HMAC-SHA256 of
-// `ACTION:APP/STREAM:SECONDS`, such as `play:live/cam:1767225600`, and `connect:APP:SECONDS` for connect.
+// `ACTION:APP/STREAM:SECONDS`, such as `play:live/cam:1767225600`, and `connect:APP:SECONDS` for connect, `call:APP:SECONDS` for call.
 type SignedURLs struct {
 	Secret string `yaml:"secret"` // at least 16 bytes; none takes no signed URLs
 }
@@ -81,6 +81,7 @@ func DefaultApp() App {
 	}
 	return App{
 		Publish: access(MustNetworks("loopback", "private")), Play: access(MustNetworks("any")), Connect: access(MustNetworks("any")),
+		Call: access(MustNetworks("any")), Limits: AppLimits{PublishersPerIP: 16}, Hooks: defaultHooks(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,6 +18,15 @@ type App struct {
 	// Connect is who may connect; others get NetConnection.Connect.Rejected. It holds for players over HTTP too.
 	Connect     Access      `yaml:"connect"`
 	EncoderAuth EncoderAuth `yaml:"encoder_auth"`
+	// Call is who may call the application's methods; others get NetConnection.Call.Prohibited. Credentials are those of the
+	// connection; they are looked at again every minute.
+	Call   Access    `yaml:"call"`
+	Limits AppLimits `yaml:"limits"`
+	Hooks  Hooks     `yaml:"hooks"`
+	// Refusals are what clients are told in place of the usual words, by the rule that refuses them as it is called here
+	// (`publish.keys`, `publish`, `limits.publishers`, `limits`, `hooks`) or by the cause (`busy-name`, `bad-name`, `not-found`, `policy`,
+	// `limit`, `hook`, `hook-timeout`, `hook-down`, `timeout`, `failed`, `shutdown`). A rule goes before a cause.
+	Refusals map[string]Words `yaml:"refusals"`
 	// Redirect rejects every client and names the URL to connect to instead; nothing else of the application matters then.
 	Redirect string `yaml:"redirect"`
 	// Origins are the hosts (example.com, or .example.com for its subdomains too) whose pages may call the application's
@@ -66,18 +76,66 @@ func (a *App) Validate(name string) error {
 	for _, access := range []struct {
 		key string
 		*Access
-	}{{"publish", &a.Publish}, {"play", &a.Play}, {"connect", &a.Connect}} {
+	}{{"publish", &a.Publish}, {"play", &a.Play}, {"connect", &a.Connect}, {"call", &a.Call}} {
 		if err := access.Validate(path + "." + access.key); err != nil {
 			return err
 		}
 	}
-	return a.EncoderAuth.Validate(path + ".encoder_auth")
+	if err := a.EncoderAuth.Validate(path + ".encoder_auth"); err != nil {
+		return err
+	}
+	if err := a.Limits.Validate(path + ".limits"); err != nil {
+		return err
+	}
+	if err := a.Hooks.Validate(path + ".hooks"); err != nil {
+		return err
+	}
+	return validateRefusals(path+".refusals", a.Refusals)
 }
 
 func checkOrigins(path string, hosts []string) error {
 	for _, host := range hosts {
 		if host == "" || host == "." || strings.ContainsAny(host, "/: *") {
 			return fieldErrorf(path, "%q is not a host, such as example.com or .example.com", host)
+		}
+	}
+	return nil
+}
+
+// AppLimits bounds what the clients of one application can do together, from one address (one IPv4 address or IPv6 /64), and as
+// one user: who the credential names, whether a user, a key's label or a token's subject. Who goes over one is told so, in the
+// words `[ Resource.Limit.Exceeded ] : …`. 0 is no limit. exempt_networks are not counted by address.
+type AppLimits struct {
+	Connections        int `yaml:"connections"`          // connections at once
+	ConnectionsPerIP   int `yaml:"connections_per_ip"`   // connections at once from one address
+	ConnectionsPerUser int `yaml:"connections_per_user"` // connections at once of one user
+	Publishers         int `yaml:"publishers"`           // streams published at once
+	PublishersPerIP    int `yaml:"publishers_per_ip"`    // streams published at once from one address
+	PublishersPerUser  int `yaml:"publishers_per_user"`  // streams published at once by one user
+	Players            int `yaml:"players"`              // streams played at once, over HTTP too
+	PlayersPerIP       int `yaml:"players_per_ip"`       // streams played at once from one address
+	PlayersPerUser     int `yaml:"players_per_user"`     // streams played at once by one user
+
+	ConnectRate        float64 `yaml:"connect_rate"`          // connects a second; twice as many at once
+	ConnectRatePerIP   float64 `yaml:"connect_rate_per_ip"`   // connects a second from one address
+	ConnectRatePerUser float64 `yaml:"connect_rate_per_user"` // connects a second of one user
+
+	// Bitrate is what one stream may have, measured over five seconds; the publisher of more is told and ended.
+	Bitrate        Bitrate `yaml:"bitrate"`
+	BitrateTotal   Bitrate `yaml:"bitrate_total"`    // what all streams may have together; the newest is ended
+	BitratePerIP   Bitrate `yaml:"bitrate_per_ip"`   // what the streams from one address may have together
+	BitratePerUser Bitrate `yaml:"bitrate_per_user"` // what the streams of one user may have together
+}
+
+func appLimitKeys() []string { return keys(reflect.TypeFor[AppLimits]()) }
+
+// Validate checks the section at path.
+func (l *AppLimits) Validate(path string) error {
+	v := reflect.ValueOf(l).Elem()
+	for i, key := range appLimitKeys() {
+		f := v.Field(i)
+		if f.CanInt() && f.Int() < 0 || f.CanFloat() && !(f.Float() >= 0) {
+			return fieldErrorf(path+"."+key, "must not be below 0")
 		}
 	}
 	return nil

@@ -129,7 +129,7 @@ func fieldErrorf(path, format string, args ...any) error {
 func (c *Config) Validate() error {
 	checks := []func() error{
 		c.RTMP.Validate, c.HTTP.Validate, c.Console.Validate, c.Refusals.Validate, c.Log.Validate, c.Identity.Validate, c.Shutdown.Validate,
-		func() error { return validateApps(c.Apps) }, c.Limits.Validate,
+		func() error { return validateApps(c.Apps) }, c.Limits.Validate, c.validateHookTimes,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
@@ -138,6 +138,16 @@ func (c *Config) Validate() error {
 	}
 	if c.Data == "" {
 		return fieldErrorf("data", "is empty, name a folder")
+	}
+	return nil
+}
+
+// validateHookTimes wants hooks to answer before the application as a whole has to.
+func (c *Config) validateHookTimes() error {
+	for _, name := range sortedKeys(c.Apps) {
+		if h := c.Apps[name].Hooks; h.Used() && h.Timeout >= c.Limits.HandlerTimeout {
+			return fieldErrorf("apps."+name+".hooks.timeout", "%v is not below limits.handler_timeout, %v", h.Timeout, c.Limits.HandlerTimeout)
+		}
 	}
 	return nil
 }

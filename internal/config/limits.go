@@ -18,6 +18,7 @@ type Limits struct {
 	ConnectionsPerIP int     `yaml:"connections_per_ip"`  // connections open at once from one IPv4 address or IPv6 /64
 	ConnectRatePerIP float64 `yaml:"connect_rate_per_ip"` // new connections a second from one address; twice as many at once
 	PendingTLS       int     `yaml:"pending_tls"`         // unfinished TLS handshakes
+	PendingTLSPerIP  int     `yaml:"pending_tls_per_ip"`  // unfinished TLS handshakes from one address
 
 	HandshakeTimeout  Duration `yaml:"handshake_timeout"`      // time for the whole RTMP handshake
 	TLSTimeout        Duration `yaml:"tls_timeout"`            // time for the TLS handshake
@@ -109,7 +110,7 @@ func DefaultLimits() Limits {
 func limitsOf(a app.Limits, c chunk.Limits, v amf.Limits) Limits {
 	r := a.RTMP
 	return Limits{
-		Connections: r.Connections, ConnectionsPerIP: r.ConnectionsPerIP, ConnectRatePerIP: r.ConnectRatePerIP, PendingTLS: r.PendingTLS,
+		Connections: r.Connections, ConnectionsPerIP: r.ConnectionsPerIP, ConnectRatePerIP: r.ConnectRatePerIP, PendingTLS: r.PendingTLS, PendingTLSPerIP: r.PendingTLSPerIP,
 
 		HandshakeTimeout: Duration(r.HandshakeTimeout), TLSTimeout: Duration(r.TLSTimeout), ConnectTimeout: Duration(r.ConnectTimeout),
 		ActivityTimeout: Duration(a.ActivityTimeout), RefusedTimeout: Duration(a.RefusedTimeout), FirstMediaTimeout: Duration(a.FirstMedia),
@@ -173,7 +174,7 @@ func (l *Limits) rtmp() rtmp.Limits {
 		ControlQueueBytes: int(l.ControlQueueBytes), ControlQueueMessages: l.ControlQueueMessages,
 		MediaRate: l.MediaRate, CommandRate: l.CommandRate, PingRate: l.PingRate, ControlRate: l.ControlRate,
 		UnknownMessages: l.UnknownMessages,
-		Connections:     l.Connections, ConnectionsPerIP: l.ConnectionsPerIP, ConnectRatePerIP: l.ConnectRatePerIP, PendingTLS: l.PendingTLS,
+		Connections:     l.Connections, ConnectionsPerIP: l.ConnectionsPerIP, ConnectRatePerIP: l.ConnectRatePerIP, PendingTLS: l.PendingTLS, PendingTLSPerIP: l.PendingTLSPerIP,
 		Chunk: chunk.Limits{
 			Message: int(l.MessageBytes), Command: int(l.CommandBytes), Control: int(l.ControlBytes), SharedObject: int(l.SharedObjectBytes),
 			Aggregate: int(l.AggregateBytes), AggregateMessages: l.AggregateMessages, ChunkStreams: l.ChunkStreams,

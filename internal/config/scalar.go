@@ -39,6 +39,41 @@ func ParseSize(s string) (Size, error) {
 	return Size(n) * Size(factor), nil
 }
 
+// Bitrate is bits a second, written as a number or with a unit of a thousand: 800k, 6M, 1.5M.
+type Bitrate int
+
+// ParseBitrate reads a Bitrate.
+func ParseBitrate(s string) (Bitrate, error) {
+	digits, factor := strings.TrimSpace(s), 1.0
+	for _, u := range []struct {
+		name string
+		size float64
+	}{{"k", 1e3}, {"M", 1e6}, {"G", 1e9}} {
+		if rest, ok := strings.CutSuffix(digits, u.name); ok {
+			digits, factor = rest, u.size
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(digits, 64)
+	if err != nil || !(n >= 0 && n*factor <= 1e15) {
+		return 0, fmt.Errorf("%q is not a bit rate, such as 800k, 6M or 6000000", s)
+	}
+	return Bitrate(n * factor), nil
+}
+
+// String is the bit rate in the largest unit that divides it.
+func (b Bitrate) String() string {
+	for _, u := range []struct {
+		name string
+		size Bitrate
+	}{{"G", 1e9}, {"M", 1e6}, {"k", 1e3}} {
+		if b != 0 && b%u.size == 0 {
+			return fmt.Sprintf("%d%s", b/u.size, u.name)
+		}
+	}
+	return strconv.Itoa(int(b))
+}
+
 // String is the size in the largest unit that divides it.
 func (s Size) String() string {
 	for _, u := range []struct {

@@ -21,6 +21,8 @@ func set(v reflect.Value, text, path string) error {
 		*dst, err = strconv.ParseFloat(text, 64)
 	case *Size:
 		*dst, err = ParseSize(text)
+	case *Bitrate:
+		*dst, err = ParseBitrate(text)
 	case *Duration:
 		*dst, err = ParseDuration(text)
 	case *Networks, *[]string:
@@ -31,7 +33,7 @@ func set(v reflect.Value, text, path string) error {
 	switch {
 	case err == nil:
 		return nil
-	case v.Type() == reflect.TypeFor[Size](), v.Type() == reflect.TypeFor[Duration]():
+	case v.Type() == reflect.TypeFor[Size](), v.Type() == reflect.TypeFor[Bitrate](), v.Type() == reflect.TypeFor[Duration]():
 		return fieldErrorf(path, "%v", err)
 	}
 	return fieldErrorf(path, "%q is not what is wanted: %s", text, wanted(v))
@@ -72,6 +74,8 @@ func wanted(v reflect.Value) string {
 		return "a number"
 	case Size:
 		return "a size such as 64KiB"
+	case Bitrate:
+		return "a bit rate such as 6M"
 	case Duration:
 		return "a length of time such as 5s"
 	case Networks:

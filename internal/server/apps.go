@@ -6,12 +6,13 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/internal/admission"
 	"penstock/internal/config"
 	"penstock/media"
 )
 
 // applications makes the handlers of the configured applications.
-func applications(apps map[string]config.App, registry *media.Registry, ad *admission) *app.Mux {
+func applications(apps map[string]config.App, registry *media.Registry, ad *admission.Admission) *app.Mux {
 	mux := app.NewMux()
 	for name, a := range apps {
 		if a.Redirect != "" {
@@ -20,29 +21,21 @@ func applications(apps map[string]config.App, registry *media.Registry, ad *admi
 			})
 			continue
 		}
-		mux.Handle(name, liveApp(a, registry, ad.apps[name]))
+		mux.Handle(name, liveApp(a, registry, ad.App(name)))
 	}
 	return mux
 }
 
 // liveApp takes and gives streams where the rules allow it, and has the methods of methodsFor.
-func liveApp(a config.App, registry *media.Registry, rules *appRules) app.Handler {
+func liveApp(a config.App, registry *media.Registry, rules *admission.Rules) app.Handler {
 	return app.HandlerFunc(func(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
-		r, err := rules.mayConnect(ctx, c, args)
+		r, err := rules.Connect(ctx, c, args)
 		if err != nil {
 			return nil, err
 		}
-		o := app.LiveOptions{Publish: r.mayPublish, Play: r.mayPlay, Methods: methodsFor(c, a, registry)}
+		o := app.LiveOptions{Publish: r.Publish, Play: r.Play, Call: r.Call, Close: r.Close, Methods: methodsFor(c, a, registry)}
 		return app.Live(o).Connect(ctx, c, args)
 	})
-}
-
-// whom describes networks to a stranger, without naming them.
-func whom(n config.Networks) string {
-	if n.Local() {
-		return "local networks"
-	}
-	return "certain networks"
 }
 
 // methodsFor are the methods that every live application has, so that remote calls can be tried.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/admission"
 	"penstock/internal/api"
 	"penstock/internal/auth"
 	"penstock/internal/config"
@@ -84,50 +85,55 @@ func newOperators(c config.Console, passwords *password.Checker, log *slog.Logge
 }
 
 // newViewers serves streams to players over HTTP and WebSocket, under the rules of the applications.
-func newViewers(c *config.Config, srv *app.Server, ad *admission, log *slog.Logger) *httpflv.Handler {
+func newViewers(c *config.Config, srv *app.Server, ad *admission.Admission, log *slog.Logger) *httpflv.Handler {
 	apps := c.Applications()
 	return httpflv.New(srv.Registry, httpflv.Options{
 		Wait: orNever(c.HTTP.Wait), Linger: orNever(c.HTTP.Linger), WriteTimeout: time.Duration(c.Limits.WriteTimeout),
 		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
 		HideNames: true, // who may play a stream need not know the others
-		Allow: func(r *http.Request, key string) error {
-			refusal := mayView(apps, ad, r, key)
+		Allow: func(r *http.Request, key string) (string, error) {
+			as, refusal := mayView(apps, ad, r, key)
 			if refusal == nil {
-				return nil
+				return as, nil
 			}
 			refusal.FlashVer = r.UserAgent()
+			if st := ad.Words(refusal); st != nil {
+				refusal.Status = st
+			}
 			srv.Record(refusal)
-			return errors.New(refusal.Status.Description)
+			return "", errors.New(refusal.Status.Description)
 		},
 	})
 }
 
-// mayView is the rule for players over HTTP; the description of its status is for them to read.
-func mayView(apps map[string]config.App, ad *admission, req *http.Request, key string) *app.Refusal {
+// mayView is the rule for players over HTTP, and the key of the stream that they get; the description of its status is for them
+// to read.
+func mayView(apps map[string]config.App, ad *admission.Admission, req *http.Request, key string) (string, *app.Refusal) {
 	name, stream, _ := strings.Cut(key, "/")
 	from := remote(req.RemoteAddr)
-	refuse := func(cause app.Cause, s *status.Status) *app.Refusal {
+	refusal := func(cause app.Cause, s *status.Status) *app.Refusal {
 		return &app.Refusal{Stage: app.StagePlay, Cause: cause, Rule: "http", Status: s, App: name, Peer: from}
 	}
 	a, ok := apps[name]
 	switch {
 	case !ok:
-		return refuse(app.CauseUnknownApp, status.Newf(status.PlayFailed, "application %q is not defined", name))
+		return "", refusal(app.CauseUnknownApp, status.Newf(status.PlayFailed, "application %q is not defined", name))
 	case a.Redirect != "":
-		return refuse(app.CauseRedirect, status.Newf(status.PlayFailed, "application %s has moved to %s", name, a.Redirect))
+		return "", refusal(app.CauseRedirect, status.Newf(status.PlayFailed, "application %s has moved to %s", name, a.Redirect))
 	}
-	err := ad.apps[name].mayView(req, &auth.Request{App: name, Stream: stream})
-	var refusal *app.Refusal
+	q := auth.Request{App: name, Stream: stream, Addr: from}
+	err := ad.App(name).View(req, &q)
+	var r *app.Refusal
 	switch {
 	case err == nil:
-		return nil
-	case errors.As(err, &refusal):
-		refusal.Stage, refusal.App, refusal.Peer = app.StagePlay, name, from
-		return refusal
+		return name + "/" + q.Stream, nil
+	case errors.As(err, &r):
+		r.Stage, r.App, r.Peer = app.StagePlay, name, from
+		return "", r
 	}
-	r := refuse(app.CauseFailed, status.New(status.PlayFailed, "The application failed."))
+	r = refusal(app.CauseFailed, status.New(status.PlayFailed, "The application failed."))
 	r.Err = err
-	return r
+	return "", r
 }
 
 // orNever turns the 0 of the configuration into what package httpflv means by not at all.

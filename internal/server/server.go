@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/admission"
 	"penstock/internal/config"
 	"penstock/internal/operator"
 	"penstock/internal/outlet/httpflv"
@@ -38,7 +39,7 @@ type Server struct {
 	rtmpListener net.Listener
 	httpListener net.Listener // nil when HTTP is off
 	viewers      *httpflv.Handler
-	admission    *admission
+	admission    *admission.Admission
 	operators    *operator.Authority
 	observers    *observers // nil until New has all else
 }
@@ -63,12 +64,12 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if s.rtmpListener, err = listen("rtmp", c.RTMP.Listen); err != nil {
 		return nil, err
 	}
-	if s.admission, err = newAdmission(c.Applications(), o.Log); err != nil {
+	if s.admission, err = admission.New(c.Applications(), c.ExemptNetworks, o.Log); err != nil {
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
-	if s.operators, err = newOperators(c.Console, s.admission.authority.Passwords(), o.Log); err != nil {
-		s.admission.authority.Close()
+	if s.operators, err = newOperators(c.Console, s.admission.Passwords(), o.Log); err != nil {
+		s.admission.Close(context.Background())
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
@@ -96,17 +97,20 @@ func New(c *config.Config, o Options) (*Server, error) {
 // recentShown is how many refusals and ended sessions the page remembers.
 const recentShown = 100
 
-func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admission) *app.Server {
+func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admission.Admission) *app.Server {
 	streams := c.Limits.Media()
 	streams.Log = log
 	registry := media.NewRegistry(streams)
-	return &app.Server{
+	srv := &app.Server{
 		Handler: applications(c.Applications(), registry, ad), Registry: registry,
 		TLSConfig: t, Limits: c.Limits.App(), Log: log,
 		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
 		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
 		ReconnectURL: c.Shutdown.ReconnectURL, ReconnectGrace: time.Duration(c.Shutdown.ReconnectGrace),
+		Words: ad.Words,
 	}
+	srv.OnChallenge = ad.Challenge(srv.Record)
+	return srv
 }
 
 func loadTLS(t config.TLS) (*tls.Config, error) {
@@ -126,7 +130,7 @@ func (s *Server) Close() {
 		s.observers.close()
 	}
 	s.operators.Close()
-	s.admission.authority.Close()
+	s.admission.Close(context.Background())
 	_ = s.rtmpListener.Close()
 	if s.httpListener != nil {
 		_ = s.httpListener.Close()
@@ -139,7 +143,6 @@ func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, 3)
 	go func() { failed <- ignore(s.app.Serve(s.rtmpListener), app.ErrServerClosed) }()
 	defer s.observers.close()
-	defer s.admission.authority.Close()
 	defer s.operators.Close()
 	running := 1
 	if s.http != nil {
@@ -191,6 +194,7 @@ func (s *Server) stop() {
 		s.o.Log.Warn("clients were cut off, they did not leave within shutdown.grace", "error", err)
 	}
 	<-webStopped
+	s.admission.Close(ctx)
 }
 
 // stopHTTP ends the players, lets answers that are under way finish, and cuts off what is left when ctx ends.

@@ -358,9 +358,6 @@ func TestNetworkRules(t *testing.T) {
 			}
 		})
 	}
-	if got := whom(config.DefaultApp().Publish.AllowNetworks); got != "local networks" {
-		t.Errorf("by default open to %s", got)
-	}
 }
 
 // Clients are told why they are ended, and none of them is told less because the demo ends too.

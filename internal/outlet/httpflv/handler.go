@@ -44,9 +44,10 @@ type Options struct {
 	// included; more get 503. Default 1000; negative: no limit.
 	Viewers int
 	// Allow decides on each request; an error is answered with 403 and its text.
-	// Default: everybody may view. It is also asked before a stream's name is
+	// It may name another stream to be viewed; "" is key. Default: everybody may
+	// view. Unless HideNames is set, it is also asked before a stream's name is
 	// told in an answer to the same request.
-	Allow func(r *http.Request, key string) error
+	Allow func(r *http.Request, key string) (as string, err error)
 	// HideNames keeps the names of other streams out of the answer 404.
 	HideNames bool
 	Log       *slog.Logger // default: nothing is logged
@@ -66,7 +67,7 @@ func (o Options) withDefaults() Options {
 		o.Viewers = 1000
 	}
 	if o.Allow == nil {
-		o.Allow = func(*http.Request, string) error { return nil }
+		o.Allow = func(*http.Request, string) (string, error) { return "", nil }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -169,9 +170,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no stream has this address: it is /APPLICATION/STREAM.flv", http.StatusNotFound)
 		return
 	}
-	if err := h.o.Allow(r, key); err != nil {
+	as, err := h.o.Allow(r, key)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
+	}
+	if as != "" {
+		key = as
 	}
 	if refusal := h.enter(key); refusal != "" {
 		head.Set("Retry-After", "10")
@@ -242,8 +247,12 @@ func (h *Handler) notLive(r *http.Request, key string) string {
 	var names []string
 	more := 0
 	for _, s := range h.r.Streams() {
+		if !s.Live {
+			continue
+		}
+		_, err := h.o.Allow(r, s.Key)
 		switch {
-		case !s.Live || h.o.Allow(r, s.Key) != nil:
+		case err != nil:
 		case len(names) == maxNames:
 			more++
 		default:

@@ -291,12 +291,16 @@ func TestLingerWithoutMedia(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	r := media.NewRegistry(media.Options{})
-	_, s := serve(t, r, Options{Wait: -1, Allow: func(_ *http.Request, key string) error {
+	_, s := serve(t, r, Options{Wait: -1, Allow: func(_ *http.Request, key string) (string, error) {
 		if strings.HasPrefix(key, "secret/") {
-			return fmt.Errorf("a ticket is needed")
+			return "", fmt.Errorf("a ticket is needed")
 		}
-		return nil
+		if key == "live/alias" {
+			return "live/name", nil
+		}
+		return "", nil
 	}})
+	want(t, refused(t, "GET", s.URL+"/live/alias.flv", 404), `stream "live/name" is not live; no stream is`)
 	want(t, refused(t, "GET", s.URL+"/live/a.flv", 404), `stream "live/a" is not live; no stream is`)
 	publish(t, r, "live/b")
 	publish(t, r, "secret/x")

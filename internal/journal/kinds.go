@@ -71,11 +71,8 @@ func (k *kinds) peer(ip netip.Addr, now time.Time) *peerKinds {
 	key := network(ip)
 	p := k.peers[key]
 	if p == nil && len(k.peers) >= maxPeers {
-		k.forget(now)
-		if len(k.peers) >= maxPeers {
-			key = netip.Addr{}
-			p = k.peers[key]
-		}
+		key = netip.Addr{}
+		p = k.peers[key]
 	}
 	if p == nil || now.Sub(p.began) >= window || now.Before(p.began) {
 		p = &peerKinds{began: now, kinds: make(map[kind]*kindCount)}
@@ -84,7 +81,7 @@ func (k *kinds) peer(ip netip.Addr, now time.Time) *peerKinds {
 	return p
 }
 
-// forget drops what lies outside its window.
+// forget drops what lies outside its window. It looks at everything, so it is not for every refusal.
 func (k *kinds) forget(now time.Time) {
 	for key, p := range k.peers {
 		if now.Sub(p.began) >= window {

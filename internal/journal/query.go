@@ -123,7 +123,8 @@ func (j *Journal) find(f Filter) []Refusal {
 	defer j.mu.Unlock()
 	var list []Refusal
 	for _, r := range j.recent {
-		in := (f.Before == 0 || r.ID < f.Before) && (f.From.IsZero() || !r.Last.Before(f.From)) && (f.To.IsZero() || r.Time.Before(f.To))
+		in := (f.Before == 0 || r.ID < f.Before) && (f.From.IsZero() || r.Last.UnixMicro() >= f.From.UnixMicro()) &&
+			(f.To.IsZero() || r.Time.UnixMicro() < f.To.UnixMicro())
 		if in && f.matches(r) {
 			list = append(list, *r)
 		}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 )
@@ -42,7 +43,8 @@ type RTMP struct {
 	TLS    TLS    `yaml:"tls"`
 }
 
-// TLS makes the RTMP port accept RTMPS too: both are told apart by their first byte.
+// TLS is a certificate. With one the RTMP port accepts RTMPS too, both being told apart by their first byte; the HTTP port
+// speaks HTTPS only.
 type TLS struct {
 	Cert string `yaml:"cert"` // file with the certificate and its chain, PEM
 	Key  string `yaml:"key"`  // file with the private key, PEM
@@ -59,6 +61,12 @@ type HTTP struct {
 	// Hosts are host names by which visitors on loopback and private networks open the page, beside those that always work:
 	// addresses, names without a dot, and names under localhost, local, lan, home.arpa and internal.
 	Hosts []string `yaml:"hosts"`
+	TLS   TLS      `yaml:"tls"`
+	// Tunnel lets RTMP in through HTTP: RTMPT (RTMPTS with tls), and RTMP over WebSocket at /rtmp.
+	Tunnel bool `yaml:"tunnel"`
+	// Origins are the hosts whose pages may open the WebSocket at /rtmp, beside the server's own page: example.com, or
+	// *.example.com for its subdomains.
+	Origins []string `yaml:"origins"`
 }
 
 // Log says what is written to stderr, and how.
@@ -87,7 +95,7 @@ type Shutdown struct {
 func Default() *Config {
 	return &Config{
 		RTMP:           RTMP{Listen: ":1935"},
-		HTTP:           HTTP{Listen: ":8080", Wait: Duration(10 * time.Second), Linger: Duration(10 * time.Second)},
+		HTTP:           HTTP{Listen: ":8080", Tunnel: true, Wait: Duration(10 * time.Second), Linger: Duration(10 * time.Second)},
 		Console:        defaultConsole(),
 		Data:           "./data",
 		Refusals:       defaultRefusals(),
@@ -157,8 +165,12 @@ func (r *RTMP) Validate() error {
 	if err := checkListen("rtmp.listen", r.Listen); err != nil {
 		return err
 	}
-	if (r.TLS.Cert == "") != (r.TLS.Key == "") {
-		return fieldErrorf("rtmp.tls", "cert and key belong together, set both or none")
+	return r.TLS.validate("rtmp.tls")
+}
+
+func (t *TLS) validate(path string) error {
+	if (t.Cert == "") != (t.Key == "") {
+		return fieldErrorf(path, "cert and key belong together, set both or none")
 	}
 	return nil
 }
@@ -171,16 +183,24 @@ func (h *HTTP) Validate() error {
 	if h.Off() {
 		return nil
 	}
-	return checkListen("http.listen", h.Listen)
+	if err := checkListen("http.listen", h.Listen); err != nil {
+		return err
+	}
+	for _, o := range h.Origins {
+		if _, err := path.Match(o, ""); err != nil || o == "" || strings.ContainsAny(o, "/: ") {
+			return fieldErrorf("http.origins", "%q is not a host, such as example.com or *.example.com", o)
+		}
+	}
+	return h.TLS.validate("http.tls")
 }
 
-func checkListen(path, addr string) error {
+func checkListen(key, addr string) error {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil || port == "" {
-		return fieldErrorf(path, "%q is not ADDRESS:PORT, such as 127.0.0.1:1935 or :1935", addr)
+		return fieldErrorf(key, "%q is not ADDRESS:PORT, such as 127.0.0.1:1935 or :1935", addr)
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil {
-		return fieldErrorf(path, "%q has no port from 0 to 65535", addr)
+		return fieldErrorf(key, "%q has no port from 0 to 65535", addr)
 	}
 	return nil
 }

@@ -351,7 +351,7 @@ func TestEveryLimitHasAKey(t *testing.T) {
 			seen[value] = path
 		})
 	}
-	if len(seen)+len([]string{"http_connections", "http_viewers"}) != len(given) {
+	if len(seen)+len([]string{"http_connections", "http_viewers", "tunnel_sessions", "tunnel_idle_timeout"}) != len(given) {
 		t.Errorf("%d keys set %d limits", len(given), len(seen))
 	}
 }

@@ -83,6 +83,9 @@ type Limits struct {
 
 	HTTPConnections int `yaml:"http_connections"` // HTTP connections open at once, players included
 	HTTPViewers     int `yaml:"http_viewers"`     // players over HTTP and WebSocket at once, those that wait for a publisher included
+
+	TunnelSessions    int      `yaml:"tunnel_sessions"`     // RTMPT sessions open at once
+	TunnelIdleTimeout Duration `yaml:"tunnel_idle_timeout"` // time without a request that ends an RTMPT session
 }
 
 // PlayerQueue is what waits for one player. Beyond the soft bounds video is dropped up to a key frame; beyond the hard ones
@@ -102,6 +105,7 @@ func DefaultLimits() Limits {
 	}
 	l.GOPBytes, l.GOPDuration, l.TotalGOPBytes = 16<<20, Duration(10*time.Second), 1<<30
 	l.HTTPConnections, l.HTTPViewers = 2000, 1000
+	l.TunnelSessions, l.TunnelIdleTimeout = 1000, Duration(20*time.Second)
 	l.ConfigBytes, l.MetadataBytes, l.ColorInfoBytes, l.Tracks = 64<<10, 64<<10, 16<<10, 16
 	return l
 }

@@ -67,6 +67,21 @@ func (a access) judge(r *http.Request) (v view, why string) {
 	return viewNothing, why
 }
 
+// OwnName returns a check of the name under which a visitor from loopback or a private network opens the server. One that is
+// not the server's own may be somebody's page, whose name was pointed at this machine to act from within its network. hosts are
+// names beside those that always work; option is the name of the option that adds to them.
+func OwnName(hosts []string, option string) func(*http.Request) error {
+	a := newAccess(Options{Hosts: hosts, HostsOption: option})
+	return func(r *http.Request) error {
+		host := hostName(r.Host)
+		if _, local := visitor(r); !local || a.knows(host) {
+			return nil
+		}
+		return fmt.Errorf("the name %s is not known to this server as its own: use an IP address, or add the name to the option %s",
+			explain.Clean(host, 80), a.hostsOption)
+	}
+}
+
 // visitor returns who asks, for people to read, and whether that is loopback or a private
 // network. Behind a proxy it is whom the proxy names: if any of these is outside or cannot be
 // read, so is the visitor. A visitor can forge these headers only to see less.

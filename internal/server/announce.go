@@ -24,12 +24,21 @@ func (s *Server) announce() {
 		line("demo", rtmp+demoKey)
 	}
 	if s.httpListener != nil {
-		line("page", "http://"+display(s.httpListener.Addr())+"/")
+		line("page", s.pageURL())
 	}
 	if others := otherAddresses(s.rtmpListener.Addr()); others != "" {
 		line("", "this machine is also "+others)
 	}
 	_, _ = fmt.Fprint(s.o.Out, b.String())
+}
+
+// pageURL is the address of the page.
+func (s *Server) pageURL() string {
+	scheme := "http://"
+	if s.config.HTTP.TLS.Cert != "" {
+		scheme = "https://"
+	}
+	return scheme + display(s.httpListener.Addr()) + "/"
 }
 
 // mainApp is the application that examples name: live, or the first that takes streams.

@@ -18,6 +18,7 @@ import (
 	"penstock/internal/config"
 	"penstock/internal/operator"
 	"penstock/internal/outlet/httpflv"
+	"penstock/internal/tunnel"
 	"penstock/media"
 )
 
@@ -39,6 +40,7 @@ type Server struct {
 	rtmpListener net.Listener
 	httpListener net.Listener // nil when HTTP is off
 	viewers      *httpflv.Handler
+	tunnel       *tunnel.Handler // nil when RTMP is not let in through HTTP
 	admission    *admission.Admission
 	operators    *operator.Authority
 	observers    *observers // nil until New has all else
@@ -56,7 +58,11 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err := checkDemo(c, o.Demo); err != nil {
 		return nil, err
 	}
-	tlsConfig, err := loadTLS(c.RTMP.TLS)
+	tlsConfig, err := loadTLS("rtmp.tls", c.RTMP.TLS)
+	if err != nil {
+		return nil, err
+	}
+	httpTLS, err := loadTLS("http.tls", c.HTTP.TLS)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +85,12 @@ func New(c *config.Config, o Options) (*Server, error) {
 			s.Close()
 			return nil, err
 		}
-		s.app.PageURL = "http://" + display(s.httpListener.Addr()) + "/"
+		s.app.PageURL = s.pageURL()
 		s.httpListener = limitHTTP(s.httpListener, c.Limits.HTTPConnections, o.Log)
+		if httpTLS != nil {
+			s.httpListener = tls.NewListener(s.httpListener, httpTLS)
+		}
+		s.tunnel = newTunnel(c, s.app, o)
 		s.viewers = newViewers(c, s.app, s.admission, o.Log)
 	}
 	s.observers = newObservers(c, o.Log)
@@ -113,13 +123,13 @@ func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admissi
 	return srv
 }
 
-func loadTLS(t config.TLS) (*tls.Config, error) {
+func loadTLS(key string, t config.TLS) (*tls.Config, error) {
 	if t.Cert == "" {
 		return nil, nil
 	}
 	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 	if err != nil {
-		return nil, fmt.Errorf("rtmp.tls: %w", err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
@@ -207,6 +217,10 @@ func (s *Server) stopHTTP(ctx context.Context) {
 		defer close(viewersGone)
 		s.viewers.Close()
 	}()
+	if s.tunnel != nil {
+		s.tunnel.Drain(ctx)
+		defer s.tunnel.Close()
+	}
 	s.operators.Close()
 	s.observers.journal.EndSubscriptions()
 	err := s.http.Shutdown(ctx)

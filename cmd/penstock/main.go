@@ -21,6 +21,7 @@ type commands struct {
 	Play         playCmd         `cmd:"" help:"Play a stream, and write it to an FLV file."`
 	Call         callCmd         `cmd:"" help:"Call a method of an application and print the result as JSON."`
 	Bench        benchCmd        `cmd:"" help:"Measure an RTMP server, or several in turns: cost, latency, lost frames, memory."`
+	Check        checkCmd        `cmd:"" help:"Judge an RTMP client by what it does on the wire, and compare reports."`
 	HashPassword hashPasswordCmd `cmd:"" help:"Print the hash of a password, read from the standard input, for the users of the configuration."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }

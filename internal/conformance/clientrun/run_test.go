@@ -1,0 +1,502 @@
+package clientrun
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"penstock/flv"
+	"penstock/internal/conformance"
+	"penstock/internal/conformance/clientcases"
+	"penstock/internal/conformance/scripted"
+	"penstock/rtmp"
+	"penstock/rtmp/chunk"
+	"penstock/rtmp/handshake"
+	"penstock/status"
+)
+
+// The clients that are judged here are this very program, started again with another task.
+func TestMain(m *testing.M) {
+	if task := os.Getenv("PENSTOCK_CLIENT"); task != "" {
+		os.Exit(client(task, os.Args[1:]))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// client is one client: a good one, or one with a fault.
+func client(task string, args []string) int {
+	url := args[0]
+	err := clients[task](url, args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "client:", err)
+		return 1
+	}
+	return 0
+}
+
+var clients = map[string]func(url string, files []string) error{
+	"publish":  goodPublisher,
+	"play":     goodPlayer,
+	"mute":     func(url string, files []string) error { return quietly(goodPublisher(url, files)) },
+	"cheerful": func(url string, files []string) error { _ = goodPublisher(url, files); return nil },
+	"loop": func(url string, files []string) error {
+		for {
+			_ = goodPublisher(url, files)
+		}
+	},
+	"crash": func(url string, files []string) error {
+		if err := goodPublisher(url, files); err != nil {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			time.Sleep(time.Minute)
+		}
+		return nil
+	},
+	"hang": func(url string, files []string) error {
+		if err := goodPublisher(url, files); err != nil {
+			signal.Ignore(syscall.SIGINT)
+			fmt.Println(err)
+			time.Sleep(time.Hour)
+		}
+		return nil
+	},
+	"children": func(url string, files []string) error {
+		left := exec.Command("sleep", "3600")
+		left.Stdout = os.Stdout // held open
+		if err := left.Start(); err != nil {
+			return err
+		}
+		fmt.Println("left behind:", left.Process.Pid)
+		return goodPublisher(url, files)
+	},
+	"chatter": func(url string, files []string) error {
+		go func() {
+			line := bytes.Repeat([]byte("\x1b[31mnoise\r\x00 "), 1000)
+			for {
+				_, _ = os.Stdout.Write(line)
+			}
+		}()
+		return goodPublisher(url, files)
+	},
+	"garbage": func(url string, _ []string) error {
+		return rawly(url, func(w io.Writer) error { return write(w, bytes.Repeat([]byte{0xFF}, 4096)) })
+	},
+	"flood": func(url string, _ []string) error {
+		return rawly(url, func(w io.Writer) error {
+			ping := []byte{2, 0, 0, 0, 0, 0, 6, 4, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1}
+			all := bytes.Repeat(ping, 1000)
+			for {
+				if err := write(w, all); err != nil {
+					return err
+				}
+			}
+		})
+	},
+	"asleep": func(url string, _ []string) error {
+		return rawly(url, func(io.Writer) error {
+			time.Sleep(time.Hour)
+			return nil
+		})
+	},
+	"http": func(url string, _ []string) error {
+		return dially(url, func(nc net.Conn) error { return write(nc, []byte("GET / HTTP/1.1\r\n\r\n")) })
+	},
+	"mangle": func(url string, files []string) error {
+		return publisher(url, files, func(n int, t *flv.Tag) {
+			if n == 50 {
+				t.Body[len(t.Body)-1] ^= 1
+			}
+		})
+	},
+	"jumpy": func(url string, files []string) error {
+		return publisher(url, files, func(n int, t *flv.Tag) {
+			if n > 50 {
+				t.Time += 500
+			}
+		})
+	},
+	"lossy": func(url string, files []string) error {
+		return player(url, files, func(n int) bool { return n != 50 })
+	},
+	"nothing": func(string, []string) error { return errors.New("no such option") },
+}
+
+func quietly(err error) error {
+	if err != nil {
+		os.Exit(1)
+	}
+	return nil
+}
+
+func write(w io.Writer, b []byte) error {
+	_, err := w.Write(b)
+	return err
+}
+
+func dial(url string) (*rtmp.Client, context.Context, error) {
+	ctx := context.Background()
+	c, err := rtmp.Dial(ctx, url, &rtmp.ClientConfig{Timeout: patience, Limits: rtmp.Limits{Chunk: chunk.Limits{MinChunkSize: 1}}, Capabilities: &rtmp.Capabilities{CapsEx: 2}})
+	if err != nil {
+		return nil, nil, err
+	}
+	ended, cancel := context.WithCancelCause(ctx)
+	go func() { // ends with the process
+		<-c.Done()
+		cancel(c.Err())
+	}()
+	return c, ended, nil
+}
+
+// patience is how long a good client waits for its server.
+const patience = 6 * time.Second
+
+// publisher publishes a file; each tag may be changed on its way.
+func publisher(url string, files []string, change func(n int, t *flv.Tag)) error {
+	c, ctx, err := dial(url)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	u, err := rtmp.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	asked, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := c.Publish(asked, u.Stream)
+	if err != nil {
+		return err
+	}
+	go func() { // ends with the process
+		for {
+			if _, err := s.Read(ctx); err != nil {
+				return
+			}
+		}
+	}()
+	f, err := os.Open(files[0])
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	base := int64(-1)
+	for r, n := flv.NewReader(bufio.NewReader(f)), 0; ; n++ {
+		var t flv.Tag
+		if err := r.ReadTag(&t); errors.Is(err, io.EOF) {
+			return s.Close()
+		} else if err != nil {
+			return err
+		}
+		if base < 0 {
+			base = int64(t.Time)
+		}
+		due := time.Duration(t.Time-uint32(base)) * time.Millisecond / 4 // four times as fast
+		select {
+		case <-time.After(time.Until(start.Add(due))):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		change(n, &t)
+		switch t.Type {
+		case flv.TagAudio:
+			err = s.WriteAudio(ctx, t.Time, t.Body)
+		case flv.TagVideo:
+			err = s.WriteVideo(ctx, t.Time, t.Body)
+		}
+		if err != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+	}
+}
+
+func goodPublisher(url string, files []string) error {
+	return publisher(url, files, func(int, *flv.Tag) {})
+}
+
+func goodPlayer(url string, files []string) error {
+	return player(url, files, func(int) bool { return true })
+}
+
+// player plays into a file what keep lets it.
+func player(url string, files []string, keep func(n int) bool) error {
+	c, ctx, err := dial(url)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	u, err := rtmp.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	asked, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := c.Play(asked, u.Stream, rtmp.PlayOptions{UntilEnd: true})
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(append(files, os.DevNull)[0])
+	if err != nil {
+		return err
+	}
+	w := flv.NewWriter(f)
+	if err := w.WriteHeader(true, true); err != nil {
+		return err
+	}
+	for n := 0; ; {
+		patient, cancel := context.WithTimeout(ctx, patience)
+		ev, err := s.Read(patient)
+		cancel()
+		switch {
+		case errors.Is(err, io.EOF):
+			return f.Close()
+		case err != nil:
+			return errors.Join(err, context.Cause(ctx))
+		case ev.Type != rtmp.TypeAudio && ev.Type != rtmp.TypeVideo:
+			continue
+		}
+		if n++; keep(n) {
+			if err := w.WriteTag(&flv.Tag{Type: flv.TagType(ev.Type), Time: ev.Timestamp, Body: ev.Payload}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// dially opens a TCP connection and no more.
+func dially(url string, do func(net.Conn) error) error {
+	u, err := rtmp.ParseURL(url)
+	if err != nil {
+		return err
+	}
+	nc, err := net.Dial("tcp", u.Address())
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if err := do(nc); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, nc)
+	return err
+}
+
+// rawly does the handshake, and then what do does.
+func rawly(url string, do func(io.Writer) error) error {
+	return dially(url, func(nc net.Conn) error {
+		if _, err := handshake.Client(nc, handshake.Options{}); err != nil {
+			return err
+		}
+		return do(nc)
+	})
+}
+
+// judge runs a client of this program through cases.
+func judge(t *testing.T, task, file string, cfg Config) *conformance.Report {
+	t.Helper()
+	cfg.Command = []string{"/usr/bin/env", "PENSTOCK_CLIENT=" + task, os.Args[0], URL}
+	if file != "" {
+		cfg.Command = append(cfg.Command, file)
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 30 * time.Second
+	}
+	if cfg.Startup == 0 {
+		cfg.Startup = 30 * time.Second
+	}
+	r, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Error(err)
+	}
+	return r
+}
+
+func show(r *conformance.Result) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s; expected %s; got %s; needs %s\n", r.ID, r.Verdict, r.Expected, r.Got, r.Needs)
+	for i, e := range r.Transcript {
+		if i > 40 && i < len(r.Transcript)-10 {
+			continue
+		}
+		fmt.Fprintf(&b, "  %8.3f %-6s %6d %s\n", e.At.Seconds(), e.From, e.Offset, e.Text)
+	}
+	return b.String()
+}
+
+// A client that does everything right works in every case.
+func TestGoodClients(t *testing.T) {
+	t.Parallel()
+	var wg sync.WaitGroup
+	for task, file := range map[string]string{"publish": Input, "play": Output} {
+		wg.Go(func() {
+			r := judge(t, task, file, Config{Parallel: 16})
+			if r == nil {
+				return
+			}
+			if len(r.Results) < 50 {
+				t.Errorf("%d cases", len(r.Results))
+			}
+			for i := range r.Results {
+				if r.Results[i].Verdict != conformance.Works {
+					t.Error(task, show(&r.Results[i]))
+				}
+				if len(r.Results[i].Transcript) == 0 {
+					t.Errorf("%s has no transcript", r.Results[i].ID)
+				}
+			}
+			if !r.Passed() {
+				t.Error("the report does not pass")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Each fault is recognised for what it is, and none can hold up the run.
+func TestBadClients(t *testing.T) {
+	t.Parallel()
+	var wg sync.WaitGroup
+	for _, c := range []struct {
+		task, file, id string
+		verdict        conformance.Verdict
+		got            string
+	}{
+		{"loop", Input, "refused/publish-denied", conformance.Fails, "looped: "},
+		{"crash", Input, "refused/publish-denied", conformance.Fails, "crashed: it died of killed"},
+		{"hang", Input, "refused/publish-denied", conformance.Fails, "hung: it closed the connection, but it was still there after 8."},
+		{"mute", Input, "refused/publish-denied", conformance.Differs, "it said nothing"},
+		{"cheerful", Input, "refused/publish-denied", conformance.Differs, "exit code 0"},
+		{"cheerful", Input, "silence/connect", conformance.Differs, "exit code 0"},
+		{"hang", Input, "silence/connect", conformance.Fails, "hung: "},
+		{"children", Input, "session/ordinary", conformance.Works, "276 frames are whole and in time"},
+		{"chatter", Input, "session/ordinary", conformance.Works, "276 frames are whole and in time"},
+		{"garbage", "", "session/ordinary", conformance.Fails, "desynchronised: "},
+		{"flood", "", "session/ordinary", conformance.Fails, "misbehaved: "},
+		{"http", "", "session/ordinary", conformance.Fails, "desynchronised: "},
+		{"asleep", "", "session/ordinary", conformance.NotReproduced, "the handshake; it was still there"},
+		{"nothing", "", "session/ordinary", conformance.NotReproduced, "it did not connect; it stopped with exit code 1"},
+		{"mangle", Input, "session/ordinary", conformance.Fails, "desynchronised: 1 frames are none of those sent"},
+		{"jumpy", Input, "session/ordinary", conformance.Differs, "is wrong by 500 ms"},
+		{"lossy", Output, "session/ordinary", conformance.Fails, "1 frames are missing"},
+		{"play", "", "session/ordinary", conformance.NotReproduced, "it stayed to the end of the stream"},
+	} {
+		wg.Go(func() {
+			r := judge(t, c.task, c.file, Config{Only: []string{c.id}, Patience: 12 * time.Second, Startup: 6 * time.Second})
+			if r == nil || len(r.Results) != 1 {
+				t.Errorf("%s: no result", c.task)
+				return
+			}
+			res := &r.Results[0]
+			if res.Verdict != c.verdict || !strings.Contains(res.Got, c.got) {
+				t.Errorf("%s: want %s with %q\n%s", c.task, c.verdict, c.got, show(res))
+			}
+			for _, e := range res.Transcript {
+				var pid int
+				if _, err := fmt.Sscanf(e.Text, "the client said: left behind: %d", &pid); err == nil {
+					wantGone(t, pid)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// wantGone wants a process to have ended.
+func wantGone(t *testing.T, pid int) {
+	t.Helper()
+	for range 500 {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || bytes.Contains(b, []byte(") Z")) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("process %d still runs", pid)
+}
+
+// Without a command whoever connects is judged; nobody is no result.
+func TestListening(t *testing.T) {
+	t.Parallel()
+	clip := filepath.Join(t.TempDir(), "in.flv")
+	if err := os.WriteFile(clip, scripted.File(scripted.Clip(clipLength, 0)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	r, err := Run(t.Context(), Config{Only: []string{"session", "refused/publish-badname", "ended/fin"}, Wait: 300 * time.Millisecond, Announce: func(c *clientcases.Case, url string) {
+		if c.ID == "ended/fin" {
+			return // nobody comes
+		}
+		wg.Go(func() {
+			err := goodPublisher(url, []string{clip})
+			s, _ := status.Of(err)
+			if refused := c.ID == "refused/publish-badname"; refused != (s != nil && s.Code == status.PublishBadName) {
+				t.Errorf("%s: the client got %v", c.ID, err)
+			}
+		})
+	}})
+	wg.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]conformance.Verdict{"session/ordinary": conformance.Works, "refused/publish-badname": conformance.Works, "ended/fin": conformance.NotReproduced}
+	for i := range r.Results {
+		if res := &r.Results[i]; res.Verdict != want[res.ID] {
+			t.Error(show(res))
+		}
+	}
+	if len(r.Results) != len(want) {
+		t.Errorf("%d results", len(r.Results))
+	}
+}
+
+// A run that is cancelled ends at once, with what it started.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(500*time.Millisecond, cancel)
+	_, err := Run(ctx, Config{Command: []string{"sleep", "3600"}})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCannotStart(t *testing.T) {
+	t.Parallel()
+	if _, err := Run(t.Context(), Config{Command: []string{"/no/such/client"}}); err == nil || !strings.Contains(err.Error(), "cannot be started") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Run(t.Context(), Config{Only: []string{"nonsense"}}); err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOutput(t *testing.T) {
+	var o output
+	for range 10 {
+		_, _ = o.Write(bytes.Repeat([]byte("x"), maxOutput))
+	}
+	if n := len(o.buf); n > 2*maxOutput {
+		t.Errorf("%d bytes are kept", n)
+	}
+	_, _ = o.Write([]byte("\n\x1b[31mred\x1b[0m \x00text\xff\n10%\r20%\r30%\n\n30%\nlast"))
+	got := o.lines()
+	if len(got) < 3 || strings.Join(got[len(got)-3:], "|") != "red text|30%|last" {
+		t.Errorf("%q", got[1:])
+	}
+	if n := len([]rune(got[0])); n > maxLine+1 {
+		t.Errorf("a line of %d characters", n)
+	}
+}

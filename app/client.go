@@ -82,6 +82,9 @@ func newID() string {
 // Context ends when the connection does; context.Cause says why.
 func (c *Client) Context() context.Context { return c.conn.Context() }
 
+// HandshakeTime is how long TLS and the RTMP handshake took, from the acceptance of the connection.
+func (c *Client) HandshakeTime() time.Duration { return c.conn.HandshakeTime() }
+
 // LastRead is when the last byte came from the client.
 func (c *Client) LastRead() time.Time { return c.conn.LastRead() }
 

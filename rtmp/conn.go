@@ -41,6 +41,8 @@ type ConnOptions struct {
 	Limits    Limits
 	Trace     TraceFunc
 	Handshake handshake.Result
+	// HandshakeTime is what Conn.HandshakeTime returns.
+	HandshakeTime time.Duration
 	// Strict makes ReadMessage enforce the message rates: for servers.
 	Strict bool
 	// Before connect is accepted a stranger gets these, when any is set.
@@ -55,6 +57,7 @@ type Conn struct {
 	limits Limits
 	trace  TraceFunc
 	hs     handshake.Result
+	hsTime time.Duration
 	strict bool
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -86,7 +89,7 @@ type rates struct{ media, command, ping, control, unknown rate }
 // it when done.
 func NewConn(nc net.Conn, o ConnOptions) *Conn {
 	l := o.Limits.WithDefaults()
-	c := &Conn{nc: nc, limits: l, trace: o.Trace, hs: o.Handshake, strict: o.Strict, window: DefaultWindow,
+	c := &Conn{nc: nc, limits: l, trace: o.Trace, hs: o.Handshake, hsTime: o.HandshakeTime, strict: o.Strict, window: DefaultWindow,
 		written: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.lastRead.Store(time.Now().UnixNano())
@@ -110,6 +113,10 @@ func (c *Conn) Context() context.Context { return c.ctx }
 
 // Handshake is the result of the handshake that preceded the connection.
 func (c *Conn) Handshake() handshake.Result { return c.hs }
+
+// HandshakeTime is how long the handshake took, with TLS when that was used, from the acceptance of the
+// connection; 0 when nobody measured it.
+func (c *Conn) HandshakeTime() time.Duration { return c.hsTime }
 
 // Secure tells whether the connection came through TLS.
 func (c *Conn) Secure() bool {

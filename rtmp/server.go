@@ -161,7 +161,8 @@ func (s *Server) ServeConn(nc net.Conn) {
 
 func (s *Server) serve(nc net.Conn) {
 	limits := s.Limits.WithDefaults()
-	release, over, ok := s.admission.enter(nc.RemoteAddr(), limits, time.Now())
+	began := time.Now()
+	release, over, ok := s.admission.enter(nc.RemoteAddr(), limits, began)
 	if !ok {
 		s.turned(nc, over)
 		return
@@ -174,7 +175,7 @@ func (s *Server) serve(nc net.Conn) {
 		return
 	}
 	_ = secured.SetDeadline(time.Time{})
-	o := ConnOptions{Limits: limits, Handshake: hs, Strict: true, ChunkLimits: s.ChunkLimits}
+	o := ConnOptions{Limits: limits, Handshake: hs, HandshakeTime: time.Since(began), Strict: true, ChunkLimits: s.ChunkLimits}
 	if s.Trace != nil {
 		o.Trace = s.Trace(nc)
 	}

@@ -42,6 +42,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/", web)
 	mux.Handle(api.Prefix+"/", programs)
+	mux.Handle("GET /metrics", s.operators.Require(operator.Viewer, s.observers.metrics.Handler()))
 	mux.Handle("/console/session", s.operators.Sessions())
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody { // nothing here wants one: it may not hold the connection

@@ -2,12 +2,14 @@ package server
 
 import (
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"penstock/app"
-	"penstock/internal/config"
 	"penstock/internal/journal"
+	"penstock/internal/metrics"
 	"penstock/internal/page"
 )
 
@@ -15,10 +17,13 @@ import (
 type observers struct {
 	recent  *page.Recent
 	journal *journal.Journal
+	metrics *metrics.Metrics
 }
 
-// newObservers opens the files that are written.
-func newObservers(c *config.Config, log *slog.Logger) *observers {
+// observe opens the files that are written and lets the observers hear of what happens on the server. It shuts out the networks
+// that were blocked when the last process ended.
+func (s *Server) observe() {
+	c, log := s.config, s.o.Log
 	o := journal.Options{
 		MaxRows: c.Refusals.MaxRows, MaxAge: time.Duration(c.Refusals.MaxAge), Repeats: c.Refusals.Repeats,
 		StreamNames: c.Refusals.StreamNames, Log: log,
@@ -26,17 +31,34 @@ func newObservers(c *config.Config, log *slog.Logger) *observers {
 	if o.MaxRows > 0 {
 		o.Path = filepath.Join(c.Data, "journal.db")
 	}
-	return &observers{recent: page.NewRecent(recentShown), journal: journal.Open(o)}
+	all := &observers{recent: page.NewRecent(recentShown), journal: journal.Open(o)}
+	all.metrics = metrics.New(metrics.Options{
+		Server: s.app, Journal: all.journal, Apps: slices.Collect(maps.Keys(c.Applications())), Version: s.o.Version,
+	})
+	all.attach(s.app)
+	all.unforget(s.app, log)
+	s.observers = all
 }
 
-// attach lets them hear of what happens on srv, and shuts out the networks that were blocked when the last process ended.
-func (o *observers) attach(srv *app.Server, log *slog.Logger) {
+func (o *observers) attach(srv *app.Server) {
 	srv.OnRefusal = func(r *app.Refusal) {
 		o.recent.Refusal(r)
 		o.journal.Refusal(r)
+		o.metrics.Refusal(r)
 	}
-	srv.OnSession = o.recent.Session
-	srv.OnGone = o.journal.Gone
+	srv.OnSession = func(c *app.Client, ended bool, reason error) {
+		o.recent.Session(c, ended, reason)
+		o.metrics.Session(c, ended, reason)
+	}
+	srv.OnStream = o.metrics.Stream
+	srv.OnGone = func(c *app.Client) {
+		o.journal.Gone(c)
+		o.metrics.Gone(c)
+	}
+}
+
+// unforget blocks what was blocked when the last process ended.
+func (o *observers) unforget(srv *app.Server, log *slog.Logger) {
 	blocks, err := o.journal.Blocks()
 	if err != nil && !o.journal.Stats().Memory {
 		log.Error("the networks that were blocked are not known", "error", err)

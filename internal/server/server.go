@@ -93,8 +93,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 		s.tunnel = newTunnel(c, s.app, o)
 		s.viewers = newViewers(c, s.app, s.admission, o.Log)
 	}
-	s.observers = newObservers(c, o.Log)
-	s.observers.attach(s.app, o.Log)
+	s.observe()
 	if !c.HTTP.Off() {
 		if s.http, err = s.newHTTPServer(); err != nil {
 			s.Close()

@@ -63,12 +63,8 @@ func (c *Client) connect(cmd *rtmp.Command) {
 			Status: status.New(status.ConnectRejected, overLimit(c.over))})
 		return
 	}
-	if b, ok := c.server.BlockOf(c.Addr); ok {
-		c.refuseConnect(cmd, b.refusal())
-		return
-	}
-	if c.server.stopping(c.App) {
-		c.refuseConnect(cmd, &Refusal{Cause: CauseShutdown, Status: statusShutdown(c.App)})
+	if r := c.server.ShutOut(c.Addr, c.App); r != nil {
+		c.refuseConnect(cmd, r)
 		return
 	}
 	// Whoever comes first answers: the handler's result, or its deadline.
@@ -365,8 +361,16 @@ func (b *Block) text() string {
 	return "The operator of this server has blocked your address. Ask the operator if you think that is a mistake."
 }
 
-func (b *Block) refusal() *Refusal {
-	return &Refusal{Cause: CauseOperator, Rule: RuleBlock, Status: status.New(status.ConnectRejected, b.text())}
+// ShutOut refuses, before any rule of an application, who comes from a blocked network or wants an application that is being
+// stopped. nil: it does not. Outlets ask it too; the status is that of a connect, and the stage is left to them.
+func (s *Server) ShutOut(a net.Addr, app string) *Refusal {
+	if b, ok := s.BlockOf(a); ok {
+		return &Refusal{Cause: CauseOperator, Rule: RuleBlock, Status: status.New(status.ConnectRejected, b.text())}
+	}
+	if s.stopping(app) {
+		return &Refusal{Cause: CauseShutdown, Status: statusShutdown(app)}
+	}
+	return nil
 }
 
 // canonicalNetwork is the one spelling of a network that blocks are kept under.

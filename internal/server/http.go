@@ -93,7 +93,10 @@ func newViewers(c *config.Config, srv *app.Server, ad *admission.Admission, log 
 		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
 		HideNames: true, // who may play a stream need not know the others
 		Allow: func(r *http.Request, key string) (string, error) {
-			as, refusal := mayView(apps, ad, r, key)
+			refusal, as := shutOut(srv, r, key), ""
+			if refusal == nil {
+				as, refusal = mayView(apps, ad, r, key)
+			}
 			if refusal == nil {
 				return as, nil
 			}
@@ -105,6 +108,17 @@ func newViewers(c *config.Config, srv *app.Server, ad *admission.Admission, log 
 			return "", errors.New(refusal.Status.Description)
 		},
 	})
+}
+
+// shutOut is the operator's word, which comes before every rule.
+func shutOut(srv *app.Server, req *http.Request, key string) *app.Refusal {
+	name, _, _ := strings.Cut(key, "/")
+	r := srv.ShutOut(remote(req.RemoteAddr), name)
+	if r != nil {
+		r.Stage, r.App, r.Peer = app.StagePlay, name, remote(req.RemoteAddr)
+		r.Status = status.New(app.Code(r.Stage, r.Cause), r.Status.Description)
+	}
+	return r
 }
 
 // mayView is the rule for players over HTTP, and the key of the stream that they get; the description of its status is for them

@@ -47,6 +47,7 @@ func (c *Client) call(cmd *rtmp.Command) {
 		switch {
 		case errors.Is(err, ErrNoMethod):
 			c.answerCallFailed(cmd, methodNotFound(cmd.Name), CauseNotFound, nil)
+		case c.gone(err):
 		case err != nil:
 			c.refuseCall(cmd, refusalOf(StageCall, err, status.New(status.CallFailed, methodFailed(cmd.Name))))
 		case cmd.Transaction != 0:

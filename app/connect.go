@@ -79,15 +79,21 @@ func (c *Client) connect(cmd *rtmp.Command) {
 		return c.server.Handler.Connect(ctx, c, cmd.Args)
 	})
 	once.Do(func() {
-		if err != nil {
+		switch {
+		case err == nil:
+			c.accept(cmd, session)
+		case !c.gone(err):
 			c.refuseConnect(cmd, err)
-			return
 		}
-		c.accept(cmd, session)
 	})
 	if err == nil && session != nil && c.session == nil {
 		c.closeSession(session, context.DeadlineExceeded)
 	}
+}
+
+// gone tells whether a handler gave up because the client has left meanwhile: then nobody is refused.
+func (c *Client) gone(err error) bool {
+	return errors.Is(err, context.Canceled) && c.Context().Err() != nil
 }
 
 type nothing struct{}

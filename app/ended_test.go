@@ -251,3 +251,38 @@ func TestWords(t *testing.T) {
 		t.Error(r)
 	}
 }
+
+// A client that leaves while it is being decided about is not refused.
+func TestLeftWhileDeciding(t *testing.T) {
+	asked := make(chan struct{}, 2)
+	wait := func(ctx context.Context) error {
+		asked <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	var e ends
+	h := HandlerFunc(func(ctx context.Context, c *Client, _ []amf.Value) (Session, error) {
+		if c.App == "slow" {
+			return nil, wait(ctx)
+		}
+		return Live(LiveOptions{Publish: func(ctx context.Context, _ *PublishRequest) error { return wait(ctx) },
+			Close: func(error) { e.add("close") }}).Connect(ctx, c, nil)
+	})
+	w := serve(t, h, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := rtmp.Dial(ctx, w.url("slow"), nil); err == nil {
+		t.Error("connected")
+	}
+	c := dial(t, w.url("live"), nil)
+	go func() { <-asked; _ = c.Close() }()
+	if _, err := c.Publish(t.Context(), "cam"); err == nil {
+		t.Error("published")
+	}
+	e.want(t, "close")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.refusals) != 0 {
+		t.Errorf("recorded: %v", w.refusals)
+	}
+}

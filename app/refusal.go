@@ -64,7 +64,7 @@ const (
 // the rest is filled in by the server.
 //
 // One with CauseChallenge refuses nobody: it is how an encoder that logs in is asked who it is. It is
-// logged as information, and neither counted nor handed to Server.OnRefusal, but to OnChallenge.
+// logged as information ("challenged"), and neither counted nor handed to Server.OnRefusal, but to OnChallenge.
 type Refusal struct {
 	Time     time.Time
 	Stage    Stage

@@ -344,13 +344,13 @@ func (s *Server) refuse(r *Refusal) {
 	if r.Peer != nil {
 		peer = r.Peer.String()
 	}
-	level, observe := slog.LevelWarn, s.OnRefusal
+	level, message, observe := slog.LevelWarn, "refused", s.OnRefusal
 	if r.Cause == CauseChallenge {
-		level, observe = slog.LevelInfo, s.OnChallenge
+		level, message, observe = slog.LevelInfo, "challenged", s.OnChallenge
 	} else {
 		s.counts.add(r)
 	}
-	s.Log.Log(context.Background(), level, "refused", "session", r.Session, "peer", peer, "refusal", r)
+	s.Log.Log(context.Background(), level, message, "session", r.Session, "peer", peer, "refusal", r)
 	if observe != nil {
 		defer s.observed()
 		observe(r)

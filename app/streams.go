@@ -335,11 +335,11 @@ func (ns *netStream) decide(stage Stage, denied *status.Status, name string, ask
 		refuse(&Refusal{Stage: stage, Cause: CauseTimeout, Rule: "handler_timeout", Status: denied})
 	}
 	_, err := guard(ns.client, late, func(ctx context.Context) (struct{}, error) { return struct{}{}, ask(ctx) })
-	if err != nil {
+	if err != nil && !ns.client.gone(err) {
 		refuse(refusalOf(stage, err, denied))
 	}
 	granted := false
-	once.Do(func() { granted = true })
+	once.Do(func() { granted = err == nil })
 	return granted
 }
 

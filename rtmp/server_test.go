@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -191,6 +192,40 @@ func TestServerTLSLimits(t *testing.T) {
 	wantLimit(t, wantEnd(t, turned), "pending_tls")
 	if err := wantEnd(t, turned); !strings.Contains(err.Error(), "TLS") {
 		t.Errorf("turned away for %v, want the unfinished TLS handshake", err)
+	}
+}
+
+// One address has only so many TLS handshakes under way, unless it is exempt.
+func TestServerTLSLimitPerAddress(t *testing.T) {
+	for name, exempt := range map[string][]netip.Prefix{"counted": {}, "exempt": nil} {
+		t.Run(name, func(t *testing.T) {
+			turned := make(chan error, 4)
+			addr := start(t, &rtmp.Server{TLSConfig: serverTLS(), Limits: rtmp.Limits{PendingTLSPerIP: 1, TLSTimeout: 5 * time.Second, ConnectionsPerIP: 99, ConnectRatePerIP: 99},
+				Exempt: exempt, Turned: func(_ net.Addr, why error) { turned <- why }})
+			var conns []net.Conn
+			for range 3 {
+				nc, err := net.Dial("tcp", addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = nc.Write([]byte{0x16})
+				conns = append(conns, nc)
+			}
+			if exempt != nil {
+				for range 2 {
+					wantLimit(t, wantEnd(t, turned), "pending_tls_per_ip")
+				}
+			}
+			for _, nc := range conns {
+				_ = nc.Close()
+			}
+			left := map[bool]int{true: 1, false: 3}[exempt != nil]
+			for range left {
+				if err := wantEnd(t, turned); !strings.Contains(err.Error(), "TLS handshake") {
+					t.Errorf("turned away for %v", err)
+				}
+			}
+		})
 	}
 }
 

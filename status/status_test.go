@@ -231,3 +231,16 @@ func TestErrors(t *testing.T) {
 		}
 	}
 }
+
+func TestRefuses(t *testing.T) {
+	for code, want := range map[Code]bool{
+		PublishDenied: true, PublishBadName: true, ConnectRejected: true, CallProhibited: true, "Acme.Quota.Used2": true, "A.b": true,
+		PublishStart: false, ConnectSuccess: false, ConnectClosed: false, PlayInsufficientBW: false,
+		"": false, "Denied": false, ".": false, "A.": false, ".A": false, "a.B": false, "A.2": false, "A.B C": false, "A.B\n": false, "A.É": false,
+		Code("A." + strings.Repeat("b", MaxCode)): false,
+	} {
+		if got := code.Refuses(); got != want {
+			t.Errorf("%q: %v", code, got)
+		}
+	}
+}

@@ -12,7 +12,7 @@ import (
 
 // How long an encoder may take to answer the first question of a log-in, and how many are waited for.
 const (
-	answerTime    = 10 * time.Second
+	answerTime    = 5 * time.Second
 	maxUnanswered = 1024
 )
 

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
 	"penstock/amf"
@@ -157,6 +158,67 @@ func TestNoSecretsInRefusals(t *testing.T) {
 		got := refusal(t, r.Check(t.Context(), request("cam", query)))
 		if got.Status.Code != status.PlayFailed || !strings.HasPrefix(got.Rule, "p") || strings.Contains(got.Error(), "SECRET") {
 			t.Errorf("%q: %v", query, got)
+		}
+	}
+}
+
+// Rules say who a client has proved to be; a credential that names nobody leaves who it was.
+func TestWhoItIs(t *testing.T) {
+	a := authority(t)
+	rules, err := a.Rules(Options{
+		Path: "apps.live.publish", Action: Publish, Secret: "a secret of the operator", Users: map[string]string{"joe": password.New("pw")},
+		Keys: map[string]Key{"camera one": {Key: "k1"}, "stage": {Key: "k2", PublishAs: "public"}},
+		JWT:  &JWT{Secret: "0123456789abcdef0123456789abcdef"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := func(subject string) string {
+		c := jwt.MapClaims{"app": "live", "stream": "*", "actions": "publish", "exp": time.Now().Add(time.Hour).Unix()}
+		if subject != "" {
+			c["sub"] = subject
+		}
+		s, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString([]byte("0123456789abcdef0123456789abcdef"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for _, tc := range []struct{ stream, query, user, published string }{
+		{"cam", "key=k1", "key:camera one", "cam"},
+		{"public", "key=k2", "key:stage", "public"},
+		{"k2", "", "key:stage", "public"},
+		{"cam", "user=joe&pass=pw", "user:joe", "cam"},
+		{"cam", "token=" + token("ann"), "token:ann", "cam"},
+		{"cam", "token=" + token(""), "user:before", "cam"},
+		{"cam", Sign("a secret of the operator", Publish, "live/cam", time.Now().Add(time.Hour)), "user:before", "cam"},
+	} {
+		q := request(tc.stream, tc.query)
+		q.User = "user:before"
+		if err := rules.Check(t.Context(), q); err != nil || q.User != tc.user || q.Stream != tc.published {
+			t.Errorf("%s?%s: %q publishes %q, %v; want %q %q", tc.stream, tc.query, q.User, q.Stream, err, tc.user, tc.published)
+		}
+	}
+}
+
+// Calling is an action of its own: what opens others does not open it, and who is refused is told the code of calls.
+func TestCall(t *testing.T) {
+	a := authority(t)
+	rules, err := a.Rules(Options{Path: "apps.live.call", Action: Call, Secret: "a secret of the operator", Keys: map[string]Key{"one": {Key: "k1", Stream: "cam"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, ok := range map[string]bool{
+		"": false, "key=k1": true, "key=k2": false,
+		Sign("a secret of the operator", Call, "live", time.Now().Add(time.Hour)):    true,
+		Sign("a secret of the operator", Connect, "live", time.Now().Add(time.Hour)): false,
+	} {
+		err := rules.Check(t.Context(), request("", query))
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", query, err)
+		}
+		if r := (*app.Refusal)(nil); errors.As(err, &r) && r.Status.Code != status.CallProhibited {
+			t.Errorf("%q: %v", query, r.Status)
 		}
 	}
 }

@@ -24,6 +24,9 @@ func wantOver(t *testing.T, err error, option string, words string) {
 		return
 	}
 	text := r.Status.Description
+	if len(text) > 255 {
+		t.Errorf("%d bytes, of which FFmpeg and rtmpdump show 255: %s", len(text), text)
+	}
 	if r.Cause != app.CauseLimit || r.Rule != "apps.live.limits."+option || !strings.HasPrefix(text, "[ Resource.Limit.Exceeded ] : live takes ") ||
 		!strings.Contains(text, words) || !strings.HasSuffix(text, " or ask the operator to raise "+option+".") {
 		t.Errorf("%v: want %s … %q", r, option, words)
@@ -57,7 +60,7 @@ func TestCounts(t *testing.T) {
 		other  Who   // let in all the same; the zero value is not counted per scope
 	}{
 		{"connections", Limits{Connections: two}, connect, "connections", "2 connections at once, and has them: try again later", status.ConnectRejected, []Who{joe, ann}, tim, Who{}},
-		{"connections per address", Limits{Connections: Bound{PerIP: 1}}, connect, "connections_per_ip", "1 connections at once from one address, and has them: stop another one first", status.ConnectRejected, []Who{joe}, tim, ann},
+		{"connections per address", Limits{Connections: Bound{PerIP: 1}}, connect, "connections_per_ip", "1 connection at once from one address, and has it: stop that first", status.ConnectRejected, []Who{joe}, tim, ann},
 		{"connections per user", Limits{Connections: Bound{PerUser: 1}}, connect, "connections_per_user", "at once of one user", status.ConnectRejected, []Who{joe}, Who{ann.IP, joe.User}, tim},
 		{"publishers", Limits{Publishers: two}, publish, "publishers", "2 published streams at once", status.PublishDenied, []Who{joe, ann}, tim, Who{}},
 		{"publishers per address", Limits{Publishers: Bound{PerIP: 2}}, publish, "publishers_per_ip", "from one address", status.PublishDenied, []Who{joe, tim}, joe, ann},
@@ -105,7 +108,7 @@ func TestReplaces(t *testing.T) {
 	}
 	first()
 	_, err = q.Play(joe, false)
-	wantOver(t, err, "players_per_user", "1 players")
+	wantOver(t, err, "players_per_user", "1 player at once of one user")
 }
 
 // Who is exempt, or nobody, is counted in total only.

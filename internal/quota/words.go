@@ -44,12 +44,15 @@ func (o over) words(application string) string {
 		return fmt.Sprintf("%s takes %s bit/s in all streams%s together, and they have %s: lower the bit rate, or stop another stream",
 			application, number(o.max), whose, number(o.value))
 	}
-	what := map[string]string{"connections": "connections", "publishers": "published streams", "players": "players"}[o.option]
-	advice := "stop another one first"
+	what := map[string]string{"connections": "connection", "publishers": "published stream", "players": "player"}[o.option]
+	has, advice := "has it", "stop that first"
+	if o.max != 1 {
+		what, has, advice = what+"s", "has them", "stop another one first"
+	}
 	if o.level == 0 {
 		advice = "try again later"
 	}
-	return fmt.Sprintf("%s takes %s %s at once%s, and has them: %s", application, number(o.max), what, whose, advice)
+	return fmt.Sprintf("%s takes %s %s at once%s, and %s: %s", application, number(o.max), what, whose, has, advice)
 }
 
 // number is a number as people read it: 3, 0.5, 800k, 6.2M.

@@ -15,8 +15,12 @@ const (
 	refusalAddresses = 4096        // counted one by one; all others together
 )
 
-// refusalMessage is what package app logs about each refusal, with the attribute peer.
-const refusalMessage = "refused"
+// refusalMessage is what package app logs about each refusal, with the attribute peer; challengeMessage about each question of a
+// log-in.
+const (
+	refusalMessage   = "refused"
+	challengeMessage = "challenged"
+)
 
 // refusalFilter is a slog.Handler that lets through refusalLines about one address in a window. When a window in which lines
 // were left out ends, one line says how many.
@@ -39,7 +43,7 @@ func newRefusalFilter(h slog.Handler) slog.Handler {
 
 // Handle implements slog.Handler.
 func (f *refusalFilter) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == refusalMessage && !f.pass(peerOf(r), r.Level) {
+	if (r.Message == refusalMessage || r.Message == challengeMessage) && !f.pass(peerOf(r), r.Level) {
 		return nil
 	}
 	return f.Handler.Handle(ctx, r)

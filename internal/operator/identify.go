@@ -32,6 +32,9 @@ func (a *Authority) Identify(r *http.Request) (Identity, *Denied) {
 		"Nobody is logged in: do so at /console/, or send a token of %s.tokens as Authorization: Bearer TOKEN.", a.path)
 }
 
+// LoggedIn is Identify for what other rules guard too: it looks at the cookie of a session only.
+func (a *Authority) LoggedIn(r *http.Request) (Identity, bool) { return a.sessions.of(r) }
+
 // authorize judges an Authorization header (RFC 9110 §11.6.2).
 func (a *Authority) authorize(r *http.Request, given string) (Identity, *Denied) {
 	if name, secret, ok := r.BasicAuth(); ok {

@@ -47,6 +47,9 @@ func TestOnlyThisMachineWithoutUsers(t *testing.T) {
 				served = id.Role == Admin && id.By == ByLoopback && id.Name != ""
 			}))
 			w := serve(h, request(method, "/api", "", tc.headers...))
+			if closed := a.Closed(request(method, "/console/", "", tc.headers...)); closed != (tc.why != "") {
+				t.Errorf("%s %s: closed %t", method, tc.name, closed)
+			}
 			if tc.why == "" {
 				if !served {
 					t.Errorf("%s %s: %d %s", method, tc.name, w.Code, w.Body)
@@ -59,6 +62,16 @@ func TestOnlyThisMachineWithoutUsers(t *testing.T) {
 				t.Errorf("%s %s: served %t, %d %q, want %q and what to configure", method, tc.name, served, w.Code, d, tc.why)
 			}
 		}
+	}
+}
+
+func TestClosedToNobodyOnceThereAreUsers(t *testing.T) {
+	a, log := authority(t, options())
+	if a.Closed(request("GET", "/console/", "")) || strings.Contains(log.String(), "this machine only") {
+		t.Errorf("whoever can log in is turned away; log: %s", log)
+	}
+	if _, log := authority(t, Options{}); !strings.Contains(log.String(), "this machine only") {
+		t.Errorf("the log does not say who is answered: %s", log)
 	}
 }
 

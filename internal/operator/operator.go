@@ -136,6 +136,9 @@ func New(o Options, log *slog.Logger) (*Authority, error) {
 		}
 		a.tokens = append(a.tokens, token{label, [sha256.Size]byte(b), o.Tokens[label].Role})
 	}
+	if !a.Configured() {
+		log.Info("console: no users and no tokens are configured, so it answers this machine only, and so does the API", "option", o.Path+".users")
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	a.sessions, a.stop = newSessions(ctx, o.Session), stop
 	return a, nil
@@ -146,3 +149,6 @@ func (a *Authority) Close() { a.stop() }
 
 // Configured reports whether there is any user or token. Without, only the machine itself is answered.
 func (a *Authority) Configured() bool { return len(a.users)+len(a.tokens) > 0 }
+
+// Closed reports whether a request is refused whatever it may bring: nobody is configured, and it is not from this machine.
+func (a *Authority) Closed(r *http.Request) bool { return !a.Configured() && notLocal(r) != "" }

@@ -1,6 +1,7 @@
-// Package page is the web page at the server's HTTP address: what is live, a player, how to
-// publish and play, who is connected, and who was refused and why. It is for the operator and
-// works without internet; nothing in it is a public API.
+// Package page is the web page at the server's HTTP address (what is live, a player, how to
+// publish and play, who is connected, and who was refused and why) and the console below it, for
+// those who look after the server. Both work without internet; nothing in them is a public API.
+// The console is files only: what it shows and does goes through the server's API.
 //
 // The page polls one document with a snapshot of the server. There are no event streams, so no
 // listener to count or to end at shutdown: a snapshot is made at most twice a second, however
@@ -47,6 +48,9 @@ type Options struct {
 	// PublicOption and HostsOption are what the configuration calls Public and Hosts, for the
 	// text that a refused visitor reads.
 	PublicOption, HostsOption string
+	// ConsoleClosed tells that the console is not for whoever asks, and that logging in does not help: it is answered with 403,
+	// and says why. nil is never.
+	ConsoleClosed func(r *http.Request) bool
 }
 
 //go:embed assets
@@ -65,10 +69,17 @@ var files = []struct{ path, name, contentType string }{
 	{"/mpegts.js.LICENSE", "mpegts.js.LICENSE", "text/plain; charset=utf-8"},
 	{"/mpegts.js.LICENSE.txt", "mpegts.js.LICENSE.txt", "text/plain; charset=utf-8"},
 	{"/favicon.svg", "favicon.svg", "image/svg+xml"},
+	{"/console/console.css", "console/console.css", "text/css; charset=utf-8"},
+	{"/console/console.js", "console/console.js", "text/javascript; charset=utf-8"},
+	{"/console/api.js", "console/api.js", "text/javascript; charset=utf-8"},
+	{"/console/act.js", "console/act.js", "text/javascript; charset=utf-8"},
+	{"/console/live.js", "console/live.js", "text/javascript; charset=utf-8"},
+	{"/console/refused.js", "console/refused.js", "text/javascript; charset=utf-8"},
+	{"/console/lists.js", "console/lists.js", "text/javascript; charset=utf-8"},
 }
 
-// New makes the page's handler. It answers "/", "/state.json", "/page.json" and the page's
-// files, and 404 for everything else; streams are played from "/APP/NAME.flv", which another
+// New makes the page's handler. It answers "/", "/console/", "/state.json", "/page.json" and the
+// files of both pages, and 404 for everything else; streams are played from "/APP/NAME.flv", which another
 // handler answers. It is safe for concurrent use.
 func New(o Options) http.Handler {
 	if o.App == "" {
@@ -86,6 +97,8 @@ func New(o Options) http.Handler {
 		}
 		mux.Handle("GET "+f.path, file(body, f.contentType))
 	}
+	mux.Handle("GET /console/{$}", h.console())
+	mux.Handle("GET /console", http.RedirectHandler("console/", http.StatusSeeOther))
 	mux.HandleFunc("GET /page.json", h.page)
 	mux.HandleFunc("GET /state.json", h.state)
 	return secured(mux)
@@ -121,6 +134,25 @@ func file(body []byte, contentType string) http.Handler {
 		w.Header().Set("Cache-Control", "no-cache") // asks each time; an unchanged file is not sent again
 		w.Header().Set("ETag", etag)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+	})
+}
+
+// console is the console's page. What it shows comes from the API, which knows who asks; the page itself is no secret.
+func (h *handler) console() http.Handler {
+	body, err := assets.ReadFile("assets/console/index.html")
+	if err != nil {
+		panic(err)
+	}
+	open := file(body, "text/html; charset=utf-8")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.o.ConsoleClosed == nil || !h.o.ConsoleClosed(r) {
+			open.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write(body)
 	})
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -79,40 +81,72 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// The policy forbids inline code, and nothing may come from elsewhere.
-func TestPageIsSelfContained(t *testing.T) {
+// The policy forbids inline code, nothing may come from elsewhere, and what strangers wrote must not become markup.
+func TestPagesAreSelfContained(t *testing.T) {
 	h := New(Options{Server: newServer()})
-	html := body(t, ask(t, h, "GET", "/", "127.0.0.1"))
-	for _, bad := range []string{`<script>`, `<style`, ` style="`, ` onclick=`, `javascript:`, `http://`, `https://`} {
-		if strings.Contains(html, bad) {
-			t.Errorf("index.html contains %s", bad)
+	get := func(base, ref string) string {
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u = u.ResolveReference(&url.URL{Path: ref})
+		res := ask(t, h, "GET", u.Path, "127.0.0.1")
+		if res.StatusCode != 200 {
+			t.Errorf("%s refers to %s: status %d", base, ref, res.StatusCode)
+		}
+		return body(t, res)
+	}
+	for page, scripts := range map[string][]string{
+		"/":         {"page.js", "lists.js", "howto.js", "player.js", "dom.js"},
+		"/console/": {"console.js", "api.js", "act.js", "live.js", "refused.js", "lists.js", "../player.js", "../dom.js"},
+	} {
+		html := get(page, "")
+		for _, bad := range []string{`<script>`, `<style`, ` style="`, ` onclick=`, `javascript:`, `http://`, `https://`} {
+			if strings.Contains(html, bad) {
+				t.Errorf("%s contains %s", page, bad)
+			}
+		}
+		for _, m := range regexp.MustCompile(`(?:src|href)="([^"#]+)"`).FindAllStringSubmatch(html, -1) {
+			if m[1] != "console/" && !strings.HasPrefix(m[1], "../api/") { // directories of their own, and the API
+				get(page, m[1])
+			}
+		}
+		for _, script := range scripts {
+			js := get(page, script)
+			for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "https://"} {
+				if strings.Contains(js, bad) {
+					t.Errorf("%s contains %s", script, bad)
+				}
+			}
+			for _, m := range regexp.MustCompile(`from '([^']+)'`).FindAllStringSubmatch(js, -1) {
+				get(path.Join(page, path.Dir(script))+"/", m[1])
+			}
+			for _, m := range regexp.MustCompile(`byId\('([^']+)'\)`).FindAllStringSubmatch(js, -1) {
+				if !strings.Contains(html, `id="`+m[1]+`"`) {
+					t.Errorf("%s looks for the element %s, which %s does not have", script, m[1], page)
+				}
+			}
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?:src|href)="([^"#]+)"`).FindAllStringSubmatch(html, -1) {
-		if res := ask(t, h, "GET", "/"+m[1], "127.0.0.1"); res.StatusCode != 200 {
-			t.Errorf("%s: status %d", m[1], res.StatusCode)
+}
+
+// The console is a page of its own with the same policy; where it is closed, the answer says so in its status.
+func TestConsole(t *testing.T) {
+	h := New(Options{Server: newServer(), ConsoleClosed: func(r *http.Request) bool { return strings.HasPrefix(r.RemoteAddr, "203.") }})
+	for from, want := range map[string]int{"127.0.0.1": http.StatusOK, "203.0.113.5": http.StatusForbidden} {
+		res := ask(t, h, "GET", "/console/", from)
+		if html := body(t, res); res.StatusCode != want || !strings.Contains(html, `id="login-detail"`) || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s: %d %s", from, res.StatusCode, html)
+		}
+		if p := res.Header.Get("Content-Security-Policy"); p != contentPolicy || strings.Contains(p, "unsafe") {
+			t.Errorf("policy %q", p)
 		}
 	}
-	for _, f := range files {
-		if !strings.HasSuffix(f.name, ".js") || f.name == "mpegts.js" {
-			continue
-		}
-		js := body(t, ask(t, h, "GET", "/"+f.name, "127.0.0.1"))
-		for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "https://"} {
-			if strings.Contains(js, bad) {
-				t.Errorf("%s contains %s", f.name, bad)
-			}
-		}
-		for _, m := range regexp.MustCompile(`from '\./([^']+)'`).FindAllStringSubmatch(js, -1) {
-			if res := ask(t, h, "GET", "/"+m[1], "127.0.0.1"); res.StatusCode != 200 {
-				t.Errorf("%s imports %s: status %d", f.name, m[1], res.StatusCode)
-			}
-		}
-		for _, m := range regexp.MustCompile(`byId\('([^']+)'\)`).FindAllStringSubmatch(js, -1) {
-			if !strings.Contains(html, `id="`+m[1]+`"`) {
-				t.Errorf("%s looks for the element %s, which the page does not have", f.name, m[1])
-			}
-		}
+	if res := ask(t, New(Options{Server: newServer()}), "GET", "/console/", "203.0.113.5"); res.StatusCode != http.StatusOK {
+		t.Errorf("to a stranger who may log in: %d", res.StatusCode)
+	}
+	if res := ask(t, h, "GET", "/console", "127.0.0.1"); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/console/" {
+		t.Errorf("without the slash: %d %s", res.StatusCode, res.Header.Get("Location"))
 	}
 }
 

@@ -336,3 +336,45 @@ func TestRulesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// Who is logged in to the console sees every picture; a token and a stranger do not.
+func TestConsoleSeesEveryStream(t *testing.T) {
+	r := start(t, true, func(c *config.Config) {
+		a := config.DefaultApp()
+		a.Play.SignedURLs.Secret = urlSecret
+		c.Apps = map[string]config.App{"live": a}
+		c.Console.Users = map[string]config.ConsoleUser{"vera": {Password: password.New("pw"), Role: "viewer"}}
+	})
+	resp, err := http.Post("http://"+r.http+"/console/session", "application/json", strings.NewReader(`{"user":"vera","password":"pw"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || len(resp.Cookies()) != 1 {
+		t.Fatalf("log-in: %s %v", resp.Status, resp.Cookies())
+	}
+	for name, tc := range map[string]struct {
+		cookie *http.Cookie
+		want   int
+	}{
+		"logged in": {resp.Cookies()[0], http.StatusOK},
+		"stranger":  {nil, http.StatusForbidden},
+		"made up":   {&http.Cookie{Name: resp.Cookies()[0].Name, Value: "x"}, http.StatusForbidden},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+r.http+"/live/demo.flv", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.cookie != nil {
+			req.AddCookie(tc.cookie)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tc.want {
+			t.Errorf("%s: %s", name, resp.Status)
+		}
+	}
+}

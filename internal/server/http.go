@@ -28,7 +28,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 		Server: s.app, Recent: s.observers.recent, Version: s.o.Version, App: s.mainApp(), Demo: s.o.Demo,
 		RTMPPort: func(*http.Request) string { return port },
 		Public:   s.config.HTTP.Public, Hosts: s.config.HTTP.Hosts,
-		PublicOption: "http.public", HostsOption: "http.hosts",
+		PublicOption: "http.public", HostsOption: "http.hosts", ConsoleClosed: s.operators.Closed,
 	})
 	redirects := make(map[string]string)
 	for name, a := range s.config.Applications() {
@@ -86,13 +86,17 @@ func newOperators(c config.Console, passwords *password.Checker, log *slog.Logge
 }
 
 // newViewers serves streams to players over HTTP and WebSocket, under the rules of the applications.
-func newViewers(c *config.Config, srv *app.Server, ad *admission.Admission, log *slog.Logger) *httpflv.Handler {
+func (s *Server) newViewers() *httpflv.Handler {
+	c, srv, ad, log := s.config, s.app, s.admission, s.o.Log
 	apps := c.Applications()
 	return httpflv.New(srv.Registry, httpflv.Options{
 		Wait: orNever(c.HTTP.Wait), Linger: orNever(c.HTTP.Linger), WriteTimeout: time.Duration(c.Limits.WriteTimeout),
 		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
 		HideNames: true, // who may play a stream need not know the others
 		Allow: func(r *http.Request, key string) (string, error) {
+			if _, ok := s.operators.LoggedIn(r); ok {
+				return key, nil // the console has a picture of every stream
+			}
 			refusal, as := shutOut(srv, r, key), ""
 			if refusal == nil {
 				as, refusal = mayView(apps, ad, r, key)

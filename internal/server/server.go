@@ -91,7 +91,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 			s.httpListener = tls.NewListener(s.httpListener, httpTLS)
 		}
 		s.tunnel = newTunnel(c, s.app, o)
-		s.viewers = newViewers(c, s.app, s.admission, o.Log)
+		s.viewers = s.newViewers()
 	}
 	s.observe()
 	if !c.HTTP.Off() {

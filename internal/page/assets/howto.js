@@ -7,8 +7,8 @@ const shell = (word) => (/^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.repl
 
 export class HowTo {
   constructor(info) {
-    const port = info.rtmpPort === '1935' ? '' : `:${info.rtmpPort}`;
-    this.rtmp = `rtmp://${location.hostname}${port}`;
+    this.info = info;
+    this.rtmp = base(info);
     this.app = info.app;
     this.name = byId('publish-name');
     this.name.addEventListener('input', () => this.publish());
@@ -32,22 +32,31 @@ export class HowTo {
   // play shows the addresses of a stream.
   play(key) {
     text(byId('play-name'), key);
-    const url = `${this.rtmp}/${key}`;
-    rows(byId('play-rows'), [
-      ['FFmpeg', `ffplay -fflags nobuffer ${shell(url)}`],
-      ['Save it as a file', `penstock play ${shell(url)} -o film.flv`],
-      ['VLC and other players', url],
-      ['In a web page (HTTP-FLV)', flvURL(key, 'http')],
-      ['This page', `${location.href.split('#')[0]}#${encodeURI(key)}`],
-    ]);
+    playRows(this.info, key);
   }
 }
+
+const base = (info) => `rtmp://${location.hostname}${info.rtmpPort === '1935' ? '' : `:${info.rtmpPort}`}`;
+
+// playRows shows the addresses of a stream for other programs.
+export function playRows(info, key) {
+  const url = `${base(info)}/${key}`;
+  rows(byId('play-rows'), [
+    ['FFmpeg', `ffplay -fflags nobuffer ${shell(url)}`],
+    ['Save it as a file', `penstock play ${shell(url)} -o film.flv`],
+    ['VLC and other players', url],
+    ['In a web page (HTTP-FLV)', flvURL(key, 'http')],
+    ['The public page', `${root}#${encodeURI(key)}`],
+  ]);
+}
+
+// root is the address of the public page.
+const root = new URL('.', import.meta.url).href;
 
 // flvURL is where a stream is played from over HTTP or WebSocket.
 export function flvURL(key, transport) {
   const path = key.split('/').map(encodeURIComponent).join('/');
-  const url = new URL(`./${path}.flv`, location.href);
-  url.hash = '';
+  const url = new URL(`./${path}.flv`, root);
   if (transport === 'ws') url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
 }

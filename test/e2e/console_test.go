@@ -79,6 +79,16 @@ func tab(t *testing.T) context.Context {
 	return ctx
 }
 
+// camera publishes with FFmpeg until the test ends.
+func camera(t *testing.T, s *server) *process {
+	t.Helper()
+	published := strings.Count(s.stderr.String(), "msg=publishing")
+	p := start(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-nostats", "-re", "-stream_loop", "-1", "-t", "120", "-i", media(t, "h264.flv"),
+		"-c", "copy", "-f", "flv", s.rtmp+"/live/camera")
+	until(t, 20*time.Second, "FFmpeg publishes", func() bool { return strings.Count(s.stderr.String(), "msg=publishing") > published }, p)
+	return p
+}
+
 func do(ctx context.Context, t *testing.T, what string, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	for _, s := range steps {
@@ -159,7 +169,7 @@ func views(ctx context.Context, t *testing.T, name string) {
 func TestConsoleExplainsARefusal(t *testing.T) {
 	needs(t, "ffmpeg")
 	s := guarded(t)
-	publish(t, s.rtmp+"/live/camera", media(t, "h264.flv"))
+	camera(t, s)
 	for _, url := range []string{"/live/camera", "/studio/stage", "/lvie/camera"} {
 		start(t, "ffmpeg", "-hide_banner", "-nostats", "-re", "-i", media(t, "h264.flv"), "-c", "copy", "-f", "flv", s.rtmp+url).wait(t, 20*time.Second)
 	}
@@ -171,7 +181,7 @@ func TestConsoleExplainsARefusal(t *testing.T) {
 	reads(ctx, t, "#login-error", "The user name or the password is wrong.")
 	logIn(ctx, t, s, "otto", "operator")
 	moves(ctx, t)
-	reads(ctx, t, "#streams", "live/camera", "LIVE")
+	reads(ctx, t, "#streams", "live/camera", "H.264")
 	views(ctx, t, "live")
 
 	do(ctx, t, "search", chromedp.Click(chromedp.CSS(`#nav a[href="#refused"]`)), chromedp.WaitVisible(chromedp.CSS("#search-ip")))
@@ -191,7 +201,7 @@ func TestConsoleExplainsARefusal(t *testing.T) {
 	}
 	// One more, while somebody looks.
 	_, _ = rtmp.Dial(t.Context(), s.rtmp+"/nowhere", nil)
-	reads(ctx, t, "#refusals", "nowhere", "There is no application of that name.", "NetConnection.Connect.InvalidApp")
+	reads(ctx, t, "#refusals", "nowhere", "There is no application of that name.", "NetConnection.Connect.Rejected")
 	views(ctx, t, "refused")
 }
 
@@ -217,7 +227,7 @@ func (r *told) String() string {
 func TestConsoleKicksAndReleases(t *testing.T) {
 	needs(t, "ffmpeg")
 	s := guarded(t)
-	encoder := publish(t, s.rtmp+"/live/camera", media(t, "h264.flv"))
+	encoder := camera(t, s)
 	var heard told
 	idle, err := rtmp.Dial(t.Context(), s.rtmp+"/chat", &rtmp.ClientConfig{FlashVer: "Visitor 1.0", OnStatus: heard.status})
 	if err != nil {
@@ -258,10 +268,7 @@ func TestConsoleKicksAndReleases(t *testing.T) {
 	if out := encoder.stderr.String(); !strings.Contains(out, "The stage is needed.") {
 		t.Errorf("FFmpeg does not say why it was ended:\n%s", out)
 	}
-	next := publish(t, s.rtmp+"/live/camera", media(t, "h264.flv"))
-	if !next.running() {
-		t.Error("the name is not free")
-	}
+	camera(t, s) // the name is free
 	do(ctx, t, "refusals", chromedp.Click(chromedp.CSS(`#nav a[href="#refused"]`)))
 	reads(ctx, t, "#refusals", "The stage is needed.", "Please use the other server.")
 }
@@ -281,7 +288,7 @@ func api(ctx context.Context, t *testing.T, method, path, body string) int {
 func TestConsoleViewerCannotKick(t *testing.T) {
 	needs(t, "ffmpeg")
 	s := guarded(t)
-	encoder := publish(t, s.rtmp+"/live/camera", media(t, "h264.flv"))
+	encoder := camera(t, s)
 	ctx := tab(t)
 	logIn(ctx, t, s, "vera", "viewer")
 	for hash, text := range map[string]string{"#live": "live/camera", "#connected": "publishes live/camera", "#applications": "studio", "#refused": "Nobody has been refused.", "#blocked": "Nobody is blocked."} {
@@ -368,7 +375,7 @@ func TestConsoleUnloadsAndBlocks(t *testing.T) {
 	press(ctx, t, "#view-blocked", "Block an address …")
 	do(ctx, t, "nonsense", chromedp.WaitVisible(chromedp.CSS("#field-network")), chromedp.SendKeys(chromedp.CSS("#field-network"), "somewhere"))
 	press(ctx, t, "#dialog", "Block")
-	reads(ctx, t, "#dialog-error", "no address and no network")
+	reads(ctx, t, "#dialog-error", "“somewhere” is no address")
 	do(ctx, t, "address", chromedp.SetValue(chromedp.CSS("#field-network"), "203.0.113.7"), chromedp.SendKeys(chromedp.CSS("#field-text"), "Too many attempts."))
 	press(ctx, t, "#dialog", "Block")
 	reads(ctx, t, "#blocks", "203.0.113.7", "Too many attempts.", "anna")

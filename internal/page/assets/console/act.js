@@ -74,7 +74,7 @@ export function block(ip) {
     lines: ['All its connections are ended, and new ones are refused.'],
     fields: [
       { name: 'network', label: 'Address or network', value: ip, required: true, placeholder: '203.0.113.7 or 203.0.113.0/24' },
-      { name: 'seconds', label: 'For', options: [['600', '10 minutes'], ['3600', 'an hour'], ['86400', 'a day'], ['0', 'ever, until it is unblocked or the server restarts']] },
+      { name: 'seconds', label: 'For', options: [['600', '10 minutes'], ['3600', 'an hour'], ['86400', 'a day'], ['0', 'ever, until somebody unblocks it']] },
       told,
     ],
     done: 'Blocked.',

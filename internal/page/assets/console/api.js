@@ -36,8 +36,8 @@ async function request(url, method, body) {
 // problem is the text of an RFC 9457 answer.
 function problem(status, answer) {
   if (!answer) return `The server answered with status ${status}.`;
-  const more = (answer.errors || []).map((e) => e.message).filter(Boolean);
-  return [answer.detail || answer.title || `Status ${status}`, ...more].join(' – ');
+  const more = (answer.errors || []).map((e) => (typeof e.value === 'string' ? `“${e.value}” ${e.message}` : e.message));
+  return more.length ? `${more.join('; ')}.` : answer.detail || answer.title || `Status ${status}`;
 }
 
 export function get(path, query = {}) {

@@ -47,7 +47,8 @@ async function look() {
   text(byId('login-detail'), closed ? me.detail || '' : '');
   show(byId('login-detail'), closed);
   show(byId('login-user'), me.users);
-  show(byId('login-token'), me.tokens);
+  show(byId('login-tokens'), me.tokens);
+  if (!me.users) byId('login-tokens').open = true;
 }
 
 async function begin() {

@@ -99,7 +99,7 @@ export class Blocked {
       label: 'Blocked addresses', keyOf: (b) => b.network,
       columns: [
         ['Address or network', (b) => b.network],
-        ['Until', (b) => (b.until && Date.parse(b.until) > 0 ? `for ${duration(Date.parse(b.until) - Date.now())} more` : 'unblocked or restart')],
+        ['Until', (b) => (b.until && Date.parse(b.until) > 0 ? `for ${duration(Date.parse(b.until) - Date.now())} more` : 'somebody unblocks it')],
         ['Is told', (b) => b.text || '–'],
         ['Blocked by', (b) => b.by || '–'],
       ],

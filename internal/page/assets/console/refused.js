@@ -61,7 +61,8 @@ export class Refused {
   query() {
     const when = byId('search-when').value;
     const iso = (id) => (byId(id).value ? new Date(byId(id).value).toISOString() : '');
-    const q = { ip: byId('search-ip').value.trim(), q: byId('search-words').value.trim(), stage: byId('search-stage').value, session: this.session, limit: page };
+    const [, app = '', stream] = /^(?:([^/]+)\/(?:.*\/)?)?([^/]*)$/.exec(byId('search-stream').value.trim()) || [];
+    const q = { ip: byId('search-ip').value.trim(), app, stream, q: byId('search-words').value.trim(), stage: byId('search-stage').value, session: this.session, limit: page };
     if (when === 'between') Object.assign(q, { from: iso('search-from'), to: iso('search-to') });
     else if (when) q.from = new Date(Date.now() - when * 1000).toISOString();
     return q;
@@ -160,7 +161,9 @@ export class Refused {
       el('p', { class: 'when quiet' }, el('time', { dateTime: r.time, 'data-part': 'time' }), ' · ', el('span', { 'data-part': 'ago' })),
       el('h3', {}, sentence(who, ''), ' at ', from, ` wanted ${r.wanted}`),
       el('dl', {}, ...rows.flatMap(([name, ...what]) => [el('dt', {}, name), el('dd', {}, ...what)])),
-      el('details', {}, el('summary', {}, 'For experts'), el('p', { 'data-part': 'detail' }), el('p', { class: 'buttons' }, ...buttons)));
+      el('div', { class: 'foot' },
+        el('details', {}, el('summary', {}, 'For experts'), el('p', { 'data-part': 'detail' })),
+        el('p', { class: 'buttons' }, ...buttons)));
   }
 }
 

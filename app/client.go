@@ -15,6 +15,7 @@ import (
 
 	"penstock/amf"
 	"penstock/rtmp"
+	"penstock/sharedobject"
 	"penstock/status"
 )
 
@@ -58,6 +59,7 @@ type Client struct {
 	cmds    commandQueue
 	calls   callTable
 	streams streamTable
+	shares  *sharedobject.Client
 	watch   watchdog
 	dropped atomic.Uint64 // by the queues of plays that have ended
 
@@ -69,6 +71,7 @@ type Client struct {
 func newClient(s *Server, conn *rtmp.Conn, over *rtmp.LimitError) *Client {
 	c := &Client{server: s, conn: conn, over: over, Addr: conn.RemoteAddr(), Since: time.Now(), ID: newID(), Secure: conn.Secure()}
 	c.calls.init(s.limits.PendingCalls)
+	c.shares = c.newShares()
 	return c
 }
 

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"penstock/amf"
+	"penstock/sharedobject"
 	"penstock/status"
 )
 
@@ -160,11 +161,13 @@ func Origins(c *Client, hosts ...string) func() error {
 	}
 }
 
-// LiveOptions configures Live. Nil functions allow everybody.
+// LiveOptions configures Live. Where nothing else is said, nil functions allow everybody.
 type LiveOptions struct {
 	Publish func(ctx context.Context, r *PublishRequest) error
 	Play    func(ctx context.Context, r *PlayRequest) error
 	Call    func(ctx context.Context, method string) error // asked before a method is looked for
+	// Share lets clients use shared objects; nil lets nobody.
+	Share   func(ctx context.Context, r *ShareRequest) (*sharedobject.Hub, error)
 	Methods Methods
 	Close   func(reason error) // see Session
 }
@@ -199,6 +202,14 @@ func (s *liveSession) Play(ctx context.Context, r *PlayRequest) error {
 		return nil
 	}
 	return s.o.Play(ctx, r)
+}
+
+// Share implements Sharer.
+func (s *liveSession) Share(ctx context.Context, r *ShareRequest) (*sharedobject.Hub, error) {
+	if s.o.Share == nil {
+		return nil, errNoSharing
+	}
+	return s.o.Share(ctx, r)
 }
 
 // Call implements Caller.

@@ -56,6 +56,7 @@ const (
 	StagePublish    Stage = "publish"
 	StagePlay       Stage = "play"
 	StageCall       Stage = "call"
+	StageShare      Stage = "share"      // of a shared object
 	StageConnection Stage = "connection" // an accepted connection was ended
 )
 

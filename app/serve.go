@@ -11,6 +11,7 @@ import (
 	"penstock/amf"
 	"penstock/rtmp"
 	"penstock/rtmp/chunk"
+	"penstock/sharedobject"
 	"penstock/status"
 )
 
@@ -70,6 +71,7 @@ func (c *Client) lost(err error) {
 func (c *Client) leave() {
 	reason := context.Cause(c.Context())
 	c.streams.closeAll()
+	c.shares.Close()
 	c.cmds.wait()
 	c.streams.closeAll() // what a handler that was still running opened
 	c.server.forget(c)
@@ -161,6 +163,8 @@ func (c *Client) dispatch(m *rtmp.Message) error {
 			}
 			return c.media(sub)
 		})
+	case rtmp.TypeSharedObjectAMF0, rtmp.TypeSharedObjectAMF3:
+		return c.sharedObject(m)
 	case rtmp.TypeUserControl:
 		return nil // SetBufferLength and friends: nothing here depends on them
 	}
@@ -204,7 +208,7 @@ func (c *Client) command(m *rtmp.Message) error {
 			c.settle(c.calls.waits())
 		}
 	}
-	return c.cmds.push(c, queuedCommand{cmd, len(m.Payload)})
+	return c.cmds.push(c, queuedCommand{Command: cmd, bytes: len(m.Payload)})
 }
 
 // allowSizes changes what the client may send: after connect was accepted commands of full
@@ -271,9 +275,11 @@ type commandQueue struct {
 	idle    chan struct{} // closed when the goroutine has ended; nil while there is none
 }
 
+// queuedCommand is a command, or a shared object message that keeps its place among them.
 type queuedCommand struct {
 	*rtmp.Command
-	bytes int // of its message
+	shared *sharedobject.Incoming
+	bytes  int // of its message
 }
 
 // push queues a command; the error is a *rtmp.LimitError when too much waits already.
@@ -308,6 +314,10 @@ func (q *commandQueue) run(c *Client, idle chan struct{}) {
 		q.waiting[0] = queuedCommand{}
 		q.waiting, q.bytes = q.waiting[1:], q.bytes-cmd.bytes
 		q.mu.Unlock()
+		if cmd.shared != nil {
+			c.share(cmd.shared)
+			continue
+		}
 		c.execute(cmd.Command)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"penstock/media"
 	"penstock/rtmp"
 	"penstock/rtmp/chunk"
+	"penstock/sharedobject"
 	"penstock/status"
 )
 
@@ -39,7 +40,8 @@ type Limits struct {
 	PropertyBytes      int           // [property_bytes] tcUrl, swfUrl, pageUrl and flashVer each, 2048
 	PlayersPerStream   int           // [players_per_stream] 0: no limit
 
-	PlayerQueue media.QueueLimits // [player_queue]
+	PlayerQueue  media.QueueLimits   // [player_queue]
+	SharedObject sharedobject.Limits // those for one client
 }
 
 // WithDefaults fills every zero field but PlayersPerStream.
@@ -70,6 +72,7 @@ func (l Limits) WithDefaults() Limits {
 		}
 	}
 	l.RTMP = l.RTMP.WithDefaults()
+	l.SharedObject = l.SharedObject.WithDefaults()
 	return l
 }
 

@@ -104,7 +104,7 @@ func (w *watchdog) judge(now time.Time) {
 		c.finish(errRefusedIdle, nil)
 		return
 	}
-	if w.mediaApp.Load() && !active && !deciding && since(now, w.lastActive.Load()) > l.ActivityTimeout {
+	if w.mediaApp.Load() && !active && !deciding && !c.shares.InUse() && since(now, w.lastActive.Load()) > l.ActivityTimeout {
 		c.idle("activity_timeout", fmt.Sprintf("Nothing was published or played for %v.", l.ActivityTimeout))
 		return
 	}

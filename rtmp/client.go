@@ -20,7 +20,7 @@ var (
 	ErrServerClose  = errors.New("the server sent close")
 )
 
-// Client is a NetConnection: it calls, publishes and plays, on any RTMP server. It is safe for
+// Client is a NetConnection: it calls, publishes, plays and shares objects, on any RTMP server. It is safe for
 // concurrent use.
 type Client struct {
 	conn       *Conn
@@ -37,6 +37,7 @@ type Client struct {
 	txn     float64
 	calls   map[float64]chan reply // nil after the end
 	streams map[uint32]*NetStream
+	objects map[string]*SharedObject
 	opening *NetStream     // waits for the answer to publish or play
 	last    *status.Status // what the server said about the connection's end
 	err     error
@@ -149,8 +150,8 @@ func (c *Client) end(cause error) {
 		}
 	}
 	c.err = err
-	calls, streams := c.calls, c.streams
-	c.calls, c.streams, c.opening = nil, nil, nil
+	calls, streams, objects := c.calls, c.streams, c.objects
+	c.calls, c.streams, c.objects, c.opening = nil, nil, nil, nil
 	c.mu.Unlock()
 	told := errors.Is(cause, ErrServerClose)
 	if told {
@@ -163,6 +164,9 @@ func (c *Client) end(cause error) {
 	}
 	for _, ns := range streams {
 		ns.fail(err)
+	}
+	for _, so := range objects {
+		so.end(err)
 	}
 	if told {
 		// A server that says close may say more after it: unread, that would turn our FIN into RST. It is read away until
@@ -200,6 +204,10 @@ func (c *Client) handle(m *Message) error {
 		return nil
 	case TypeAggregate:
 		return chunk.SplitAggregate(m, c.conn.limits.Chunk, c.handle)
+	case TypeSharedObjectAMF0, TypeSharedObjectAMF3:
+		if known, err := c.sharedObject(m); known || err != nil {
+			return err
+		}
 	case TypeUserControl:
 		u, err := ParseUserControl(m.Payload)
 		if err != nil {

@@ -52,7 +52,7 @@ type ClientConfig struct {
 	// unless no connection came about. Handler, OnStatus and OnMessage never run at the same
 	// time. They may use the Client, Close included.
 	OnStatus func(*status.Status)
-	// OnMessage sees messages the client has no use for: shared objects, unknown types.
+	// OnMessage sees messages the client has no use for: unknown types, shared objects that it does not use.
 	OnMessage func(*Message)
 	// Policy is asked before connect, publish, play and every call is sent. Its error makes
 	// that NetConnection.Call.Prohibited and nothing is sent.
@@ -113,6 +113,7 @@ func (c *ClientConfig) setDefaults() {
 	orDefault(&c.Timeout, 10*time.Second)
 	orDefault(&c.Queue, 1024)
 	orDefault(&c.Limits.CloseLinger, 2*time.Second)
+	orDefault(&c.Limits.Chunk.SharedObject, 4<<20) // a whole object comes in one message
 	if c.FlashVer == "" {
 		c.FlashVer = "FMLE/3.0 (compatible; Penstock)"
 	}
@@ -168,6 +169,7 @@ func connect(ctx context.Context, u URL, cfg *ClientConfig, caps *Capabilities) 
 	c = &Client{
 		conn: conn, cfg: *cfg, url: u, readDone: make(chan struct{}), done: make(chan struct{}),
 		txn: 1, calls: make(map[float64]chan reply), streams: make(map[uint32]*NetStream),
+		objects: make(map[string]*SharedObject),
 	}
 	pending, refusal, err := c.ask(caps)
 	switch {

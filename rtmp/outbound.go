@@ -66,8 +66,8 @@ func (c *Conn) Wake() {
 }
 
 // Send queues messages for the writer, in order and without another sender's in between. It
-// never blocks: a peer that does not read until the queue is over its limit loses the
-// connection, and the error is a *LimitError. A message that RTMP cannot frame is an error that
+// never blocks: a peer that does not read while the queue is over its limit loses the
+// connection with the next Send, and the error is a *LimitError: one large message always has room. A message that RTMP cannot frame is an error that
 // wraps chunk.ErrUnframable, and nothing is sent. After Close or Finish the error is their cause.
 func (c *Conn) Send(msgs ...*Message) error {
 	if err := context.Cause(c.ctx); err != nil {
@@ -89,10 +89,10 @@ func (c *Conn) Send(msgs ...*Message) error {
 		o.mu.Unlock()
 		return ErrFinished
 	}
+	bytes, count := len(o.queue), o.messages
 	for _, m := range msgs {
 		o.append(m)
 	}
-	bytes, count := len(o.queue), o.messages
 	o.mu.Unlock()
 	c.Wake()
 	switch {

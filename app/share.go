@@ -83,7 +83,7 @@ func (r shareRefusal) StatusEvent() (code, level string) {
 }
 
 func (c *Client) admitToObject(_ context.Context, r sharedobject.Request) (sharedobject.Grant, error) {
-	fallback := status.For(status.SharedObjectNoReadAccess)
+	fallback := status.For(status.SharedObjectNoReadAccess, r.Name)
 	sharer, ok := c.session.(Sharer)
 	if !ok {
 		return sharedobject.Grant{}, shareRefusal{&Refusal{Stage: StageShare, Cause: CauseNoAbility, Status: fallback, Err: errNoSharing}}
@@ -114,8 +114,15 @@ func (c *Client) refusedObject(r *sharedobject.Refusal) {
 		c.refused(own.Refusal)
 		return
 	}
+	code := status.SharedObjectObjectCreationFailed
+	switch r.Code {
+	case sharedobject.NoWriteAccess:
+		code = status.SharedObjectNoWriteAccess
+	case sharedobject.BadPersistence:
+		code = status.SharedObjectBadPersistence
+	}
 	refusal := &Refusal{
-		Stage: StageShare, Cause: CauseFailed, Status: status.For(status.Code(r.Code)), Stream: redact(r.Name), stream: r.Name, Err: r.Err,
+		Stage: StageShare, Cause: CauseFailed, Status: status.For(code, r.Name), Stream: redact(r.Name), stream: r.Name, Err: r.Err,
 	}
 	var limit *sharedobject.LimitError
 	var name *sharedobject.NameError

@@ -5,30 +5,27 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"penstock/amf"
 )
 
 // Limits bounds what clients can make a hub hold and do. A zero field means its default; the name in brackets is the
 // option's.
 type Limits struct {
-	Objects       int        // [shared_objects] in one hub, 1024
-	Slots         int        // [shared_object_slots] of one object, 1024
-	KeyBytes      int        // [shared_object_key_bytes] length of a slot's name, 255
-	ValueBytes    int        // [shared_object_value_bytes] one slot's value, or one send, in AMF0, 64 KiB
-	ObjectBytes   int        // [shared_object_total_bytes] all keys and values of one object, 1 MiB
-	HubBytes      int        // [shared_objects_bytes] of all objects in memory, 64 MiB
-	StoreBytes    int        // [shared_objects_stored_bytes] of all persistent objects of the hub, 256 MiB
-	NameBytes     int        // [shared_object_name_bytes] length of an object's name, 255
-	NameDepth     int        // [shared_object_name_depth] segments of an object's name, 8
-	Members       int        // [shared_object_members] clients of one object, 10000
-	PerMember     int        // [shared_objects_per_client] objects that one client uses, 64
-	UpdateRate    float64    // [shared_object_update_rate] messages a second from one client, 60 (burst twice that)
-	EventCount    int        // [shared_object_events] of one message, 1024
-	Deferred      int        // [shared_object_deferred] messages that wait for the end of a lock, 1024
-	DeferredBytes int        // [shared_object_deferred_bytes] their length together, 1 MiB
-	ResyncDepth   int        // [shared_object_resync_depth] removed slots that an object remembers, 256
-	AMF           amf.Limits // of one value
+	Objects       int     // [shared_objects] in one hub, 1024
+	Slots         int     // [shared_object_slots] of one object, 1024
+	KeyBytes      int     // [shared_object_key_bytes] length of a slot's name, 255
+	ValueBytes    int     // [shared_object_value_bytes] one slot's value, or one send, in AMF0, 64 KiB
+	ObjectBytes   int     // [shared_object_total_bytes] all keys and values of one object, 1 MiB
+	HubBytes      int     // [shared_objects_bytes] of all objects in memory, 64 MiB
+	StoreBytes    int     // [shared_objects_stored_bytes] of all persistent objects of the hub, 256 MiB
+	NameBytes     int     // [shared_object_name_bytes] length of an object's name, 255
+	NameDepth     int     // [shared_object_name_depth] segments of an object's name, 8
+	Members       int     // [shared_object_members] clients of one object, 10000
+	PerMember     int     // [shared_objects_per_client] objects that one client uses, 64
+	UpdateRate    float64 // [shared_object_update_rate] messages a second from one client, 60 (burst twice that)
+	EventCount    int     // [shared_object_events] of one message, 1024
+	Deferred      int     // [shared_object_deferred] messages that wait for the end of a lock, 1024
+	DeferredBytes int     // [shared_object_deferred_bytes] their length together, 1 MiB
+	ResyncDepth   int     // [shared_object_resync_depth] removed slots that an object remembers, 256
 }
 
 // WithDefaults fills every zero field.

@@ -109,8 +109,11 @@ func (l *live) attach(a *attachment, since uint32) {
 	}
 	l.flush()
 	l.members[a.id] = a
-	events := l.obj.Attach(a.id, since)
-	a.tell(&Message{Name: l.at.name, Version: l.obj.Version(), Flags: a.flags() | a.flags()&FlagProxied<<1, Events: events})
+	m := &Message{Name: l.at.name, Events: l.obj.Attach(a.id, since), Version: l.obj.Version(), Flags: a.flags()}
+	if a.proxied {
+		m.Flags |= flagAnswer
+	}
+	a.tell(m)
 }
 
 func (l *live) detach(a *attachment) {

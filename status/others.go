@@ -37,17 +37,18 @@ func otherEntries() []Entry {
 }
 
 func sharedObjectEntries() []Entry {
-	refused := func(c Code, meaning string) Entry {
-		return Entry{Code: c, Level: LevelError, Meaning: meaning, Carrier: ObjectStatus, Sender: FromServer, Source: srcAS3}
+	refused := func(c Code, description, meaning string) Entry {
+		return Entry{Code: c, Level: LevelError, Description: description, Meaning: meaning, Carrier: ObjectStatus, Sender: FromServer,
+			Sent: true, Source: srcAS3}
 	}
 	local := func(c Code, level, meaning string) Entry {
 		return Entry{Code: c, Level: level, Meaning: meaning, Carrier: ClientOnly, Sender: FromClient, Source: srcAS3}
 	}
 	return []Entry{
-		refused(SharedObjectNoReadAccess, "The client may not read the shared object."),
-		refused(SharedObjectNoWriteAccess, "The client may not change the shared object; the present value follows."),
-		refused(SharedObjectBadPersistence, "The shared object exists with the other persistence flag."),
-		refused(SharedObjectObjectCreationFailed, "The server could not create the shared object."),
+		refused(SharedObjectNoReadAccess, "No read access to the shared object %s.", "The client may not read the shared object."),
+		refused(SharedObjectNoWriteAccess, "No write access to the shared object %s.", "The client may not change the shared object; the present value follows."),
+		refused(SharedObjectBadPersistence, "The shared object %s exists with the other persistence.", "The shared object exists with the other persistence flag."),
+		refused(SharedObjectObjectCreationFailed, "The shared object %s cannot be created.", "The server could not create the shared object."),
 		local(SharedObjectUriMismatch, LevelError, "The address of the shared object does not match that of the connection."),
 		local(SharedObjectFlushSuccess, LevelStatus, "The user allowed the storage that flush() asked for."),
 		local(SharedObjectFlushFailed, LevelError, "The user refused the storage that flush() asked for."),

@@ -79,9 +79,11 @@ func DefaultApp() App {
 	access := func(n Networks) Access {
 		return Access{AllowNetworks: n.byDefault(), JWT: JWT{Refresh: Duration(time.Hour)}}
 	}
+	all := []string{"/"}
 	return App{
 		Publish: access(MustNetworks("loopback", "private")), Play: access(MustNetworks("any")), Connect: access(MustNetworks("any")),
 		Call: access(MustNetworks("any")), Limits: AppLimits{PublishersPerIP: 16}, Hooks: defaultHooks(),
+		SharedObjects: SharedObjects{Write: all, Create: all},
 	}
 }
 

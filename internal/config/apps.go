@@ -31,7 +31,39 @@ type App struct {
 	Redirect string `yaml:"redirect"`
 	// Origins are the hosts (example.com, or .example.com for its subdomains too) whose pages may call the application's
 	// methods; others get NetConnection.Call.Prohibited. Without any, everyone may. (A client can lie about its page.)
-	Origins []string `yaml:"origins"`
+	Origins       []string      `yaml:"origins"`
+	SharedObjects SharedObjects `yaml:"shared_objects"`
+}
+
+// SharedObjects is which remote shared objects (SharedObject.getRemote in Flash) clients may use. Objects are named by the beginnings
+// of their names, segment by segment: room is room and room/x, not roomy; / is all. An instance of the application has its own.
+type SharedObjects struct {
+	// Read are the objects that clients may use; others get SharedObject.NoReadAccess. Without any there are none.
+	Read []string `yaml:"read"`
+	// Write are those that they may change too; others get SharedObject.NoWriteAccess and the present value.
+	Write []string `yaml:"write"`
+	// Create are those that they may make by using them; others get SharedObject.ObjectCreationFailed.
+	Create []string `yaml:"create"`
+	// Persistent are those that clients may make persistent: they are kept in the file sharedobjects.db in the folder of data.
+	Persistent []string `yaml:"persistent"`
+}
+
+// Used reports whether the application has shared objects.
+func (s *SharedObjects) Used() bool { return len(s.Read) > 0 }
+
+// Validate checks the section at path.
+func (s *SharedObjects) Validate(path string) error {
+	for _, list := range []struct {
+		key   string
+		paths []string
+	}{{"read", s.Read}, {"write", s.Write}, {"create", s.Create}, {"persistent", s.Persistent}} {
+		for _, p := range list.paths {
+			if p != "/" && (strings.Trim(p, "/") == "" || strings.ContainsAny(p, `\*;`) || strings.ContainsFunc(p, unicode.IsControl)) {
+				return fieldErrorf(path+"."+list.key, "%q is not the beginning of a name, such as room or room/chat, or / for all", p)
+			}
+		}
+	}
+	return nil
 }
 
 // setDefaults is called for each application that is named.
@@ -71,6 +103,9 @@ func (a *App) Validate(name string) error {
 		}
 	}
 	if err := checkOrigins(path+".origins", a.Origins); err != nil {
+		return err
+	}
+	if err := a.SharedObjects.Validate(path + ".shared_objects"); err != nil {
 		return err
 	}
 	for _, access := range []struct {

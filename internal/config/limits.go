@@ -9,6 +9,7 @@ import (
 	"penstock/media"
 	"penstock/rtmp"
 	"penstock/rtmp/chunk"
+	"penstock/sharedobject"
 )
 
 // Limits bounds what clients can make the server spend. A client that goes over one is told, and the log names the limit as
@@ -81,6 +82,23 @@ type Limits struct {
 	ColorInfoBytes Size     `yaml:"color_info_bytes"` // length of the colour information
 	Tracks         int      `yaml:"tracks"`           // audio tracks of one stream; likewise video tracks
 
+	SharedObjects             int     `yaml:"shared_objects"`               // shared objects of one application, those that are only stored included
+	SharedObjectSlots         int     `yaml:"shared_object_slots"`          // slots of one object
+	SharedObjectKeyBytes      Size    `yaml:"shared_object_key_bytes"`      // length of a slot's name
+	SharedObjectValueBytes    Size    `yaml:"shared_object_value_bytes"`    // length of one value, or of one send, as AMF0
+	SharedObjectTotalBytes    Size    `yaml:"shared_object_total_bytes"`    // names and values of one object
+	SharedObjectsBytes        Size    `yaml:"shared_objects_bytes"`         // names and values of an application's objects in memory
+	SharedObjectsStoredBytes  Size    `yaml:"shared_objects_stored_bytes"`  // names and values of an application's persistent objects
+	SharedObjectNameBytes     Size    `yaml:"shared_object_name_bytes"`     // length of an object's name
+	SharedObjectNameDepth     int     `yaml:"shared_object_name_depth"`     // segments of an object's name
+	SharedObjectMembers       int     `yaml:"shared_object_members"`        // clients of one object
+	SharedObjectsPerClient    int     `yaml:"shared_objects_per_client"`    // objects that one client uses at the same time
+	SharedObjectUpdateRate    float64 `yaml:"shared_object_update_rate"`    // messages a second from one client, twice as many at once; more have to wait
+	SharedObjectEvents        int     `yaml:"shared_object_events"`         // events of one message
+	SharedObjectDeferred      int     `yaml:"shared_object_deferred"`       // messages that wait while an application has locked an object
+	SharedObjectDeferredBytes Size    `yaml:"shared_object_deferred_bytes"` // their length
+	SharedObjectResyncDepth   int     `yaml:"shared_object_resync_depth"`   // removed slots that an object remembers
+
 	HTTPConnections int `yaml:"http_connections"` // HTTP connections open at once, players included
 	HTTPViewers     int `yaml:"http_viewers"`     // players over HTTP and WebSocket at once, those that wait for a publisher included
 
@@ -112,7 +130,7 @@ func DefaultLimits() Limits {
 
 // limitsOf is the reverse of App, all but the player's queue.
 func limitsOf(a app.Limits, c chunk.Limits, v amf.Limits) Limits {
-	r := a.RTMP
+	r, o := a.RTMP, a.SharedObject
 	return Limits{
 		Connections: r.Connections, ConnectionsPerIP: r.ConnectionsPerIP, ConnectRatePerIP: r.ConnectRatePerIP, PendingTLS: r.PendingTLS, PendingTLSPerIP: r.PendingTLSPerIP,
 
@@ -135,6 +153,12 @@ func limitsOf(a app.Limits, c chunk.Limits, v amf.Limits) Limits {
 		AMFLongStringBytes: Size(v.LongString), AMFKeys: v.Keys, AMFSealed: v.Sealed,
 
 		ControlQueueBytes: Size(r.ControlQueueBytes), ControlQueueMessages: r.ControlQueueMessages, ResyncInterval: Duration(a.ResyncInterval),
+
+		SharedObjects: o.Objects, SharedObjectSlots: o.Slots, SharedObjectKeyBytes: Size(o.KeyBytes), SharedObjectValueBytes: Size(o.ValueBytes),
+		SharedObjectTotalBytes: Size(o.ObjectBytes), SharedObjectsBytes: Size(o.HubBytes), SharedObjectsStoredBytes: Size(o.StoreBytes),
+		SharedObjectNameBytes: Size(o.NameBytes), SharedObjectNameDepth: o.NameDepth, SharedObjectMembers: o.Members,
+		SharedObjectsPerClient: o.PerMember, SharedObjectUpdateRate: o.UpdateRate, SharedObjectEvents: o.EventCount,
+		SharedObjectDeferred: o.Deferred, SharedObjectDeferredBytes: Size(o.DeferredBytes), SharedObjectResyncDepth: o.ResyncDepth,
 	}
 }
 
@@ -149,7 +173,18 @@ func (l *Limits) App() app.Limits {
 		PingTimeout: time.Duration(l.PingTimeout), ResyncInterval: time.Duration(l.ResyncInterval),
 		MessageStreams: l.MessageStreams, QueuedCommands: l.QueuedCommands, QueuedCommandBytes: int(l.QueuedCommandBytes), PendingCalls: l.PendingCalls,
 		PropertyBytes: int(l.PropertyBytes), PlayersPerStream: l.PlayersPerStream,
-		PlayerQueue: l.Queue(),
+		PlayerQueue: l.Queue(), SharedObject: l.Objects(),
+	}
+}
+
+// Objects is the limits of shared objects.
+func (l *Limits) Objects() sharedobject.Limits {
+	return sharedobject.Limits{
+		Objects: l.SharedObjects, Slots: l.SharedObjectSlots, KeyBytes: int(l.SharedObjectKeyBytes), ValueBytes: int(l.SharedObjectValueBytes),
+		ObjectBytes: int(l.SharedObjectTotalBytes), HubBytes: int(l.SharedObjectsBytes), StoreBytes: int(l.SharedObjectsStoredBytes),
+		NameBytes: int(l.SharedObjectNameBytes), NameDepth: l.SharedObjectNameDepth, Members: l.SharedObjectMembers,
+		PerMember: l.SharedObjectsPerClient, UpdateRate: l.SharedObjectUpdateRate, EventCount: l.SharedObjectEvents,
+		Deferred: l.SharedObjectDeferred, DeferredBytes: int(l.SharedObjectDeferredBytes), ResyncDepth: l.SharedObjectResyncDepth,
 	}
 }
 

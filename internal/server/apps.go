@@ -12,7 +12,7 @@ import (
 )
 
 // applications makes the handlers of the configured applications.
-func applications(apps map[string]config.App, registry *media.Registry, ad *admission.Admission) *app.Mux {
+func applications(apps map[string]config.App, registry *media.Registry, ad *admission.Admission, so *objects) *app.Mux {
 	mux := app.NewMux()
 	for name, a := range apps {
 		if a.Redirect != "" {
@@ -21,19 +21,19 @@ func applications(apps map[string]config.App, registry *media.Registry, ad *admi
 			})
 			continue
 		}
-		mux.Handle(name, liveApp(a, registry, ad.App(name)))
+		mux.Handle(name, liveApp(a, registry, ad.App(name), so.share(name, a.SharedObjects)))
 	}
 	return mux
 }
 
-// liveApp takes and gives streams where the rules allow it, and has the methods of methodsFor.
-func liveApp(a config.App, registry *media.Registry, rules *admission.Rules) app.Handler {
+// liveApp takes and gives streams and shares objects where the rules allow it, and has the methods of methodsFor.
+func liveApp(a config.App, registry *media.Registry, rules *admission.Rules, share shareFunc) app.Handler {
 	return app.HandlerFunc(func(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
 		r, err := rules.Connect(ctx, c, args)
 		if err != nil {
 			return nil, err
 		}
-		o := app.LiveOptions{Publish: r.Publish, Play: r.Play, Call: r.Call, Close: r.Close, Methods: methodsFor(c, a, registry)}
+		o := app.LiveOptions{Publish: r.Publish, Play: r.Play, Call: r.Call, Close: r.Close, Share: share, Methods: methodsFor(c, a, registry)}
 		return app.Live(o).Connect(ctx, c, args)
 	})
 }

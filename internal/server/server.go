@@ -43,6 +43,7 @@ type Server struct {
 	tunnel       *tunnel.Handler // nil when RTMP is not let in through HTTP
 	admission    *admission.Admission
 	operators    *operator.Authority
+	objects      *objects
 	observers    *observers // nil until New has all else
 }
 
@@ -79,7 +80,13 @@ func New(c *config.Config, o Options) (*Server, error) {
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
-	s.app = newAppServer(c, o.Log, tlsConfig, s.admission)
+	if s.objects, err = newObjects(c, o.Log); err != nil {
+		s.operators.Close()
+		s.admission.Close(context.Background())
+		_ = s.rtmpListener.Close()
+		return nil, err
+	}
+	s.app = newAppServer(c, o.Log, tlsConfig, s.admission, s.objects)
 	if !c.HTTP.Off() {
 		if s.httpListener, err = listen("http", c.HTTP.Listen); err != nil {
 			s.Close()
@@ -106,12 +113,12 @@ func New(c *config.Config, o Options) (*Server, error) {
 // recentShown is how many refusals and ended sessions the page remembers.
 const recentShown = 100
 
-func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admission.Admission) *app.Server {
+func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admission.Admission, so *objects) *app.Server {
 	streams := c.Limits.Media()
 	streams.Log = log
 	registry := media.NewRegistry(streams)
 	srv := &app.Server{
-		Handler: applications(c.Applications(), registry, ad), Registry: registry,
+		Handler: applications(c.Applications(), registry, ad, so), Registry: registry,
 		TLSConfig: t, Limits: c.Limits.App(), Log: log,
 		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
 		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
@@ -138,6 +145,7 @@ func (s *Server) Close() {
 	if s.observers != nil {
 		s.observers.close()
 	}
+	s.objects.close()
 	s.operators.Close()
 	s.admission.Close(context.Background())
 	_ = s.rtmpListener.Close()
@@ -153,6 +161,7 @@ func (s *Server) Run(ctx context.Context) error {
 	go func() { failed <- ignore(s.app.Serve(s.rtmpListener), app.ErrServerClosed) }()
 	defer s.observers.close()
 	defer s.operators.Close()
+	defer s.objects.close()
 	running := 1
 	if s.http != nil {
 		go func() { failed <- ignore(s.http.Serve(s.httpListener), http.ErrServerClosed) }()

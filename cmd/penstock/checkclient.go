@@ -20,7 +20,7 @@ type checkClientCmd struct {
 	Only     []string      `placeholder:"ID,…" help:"Run the cases whose IDs begin like this."`
 	List     bool          `help:"List the cases."`
 	Explain  string        `placeholder:"ID" help:"Explain a case."`
-	Format   string        `enum:"terminal,json,markdown,junit" default:"terminal" help:"Format of the report: terminal,json,markdown,junit."`
+	Format   string        `enum:"terminal,json,markdown,html,junit" default:"terminal" help:"Format of the report: terminal,json,markdown,html,junit."`
 	Out      string        `short:"o" placeholder:"FILE" help:"Write the report to a file."`
 	Subject  string        `placeholder:"NAME" help:"The client's name and version in the report."`
 	Patience time.Duration `default:"35s" help:"How long a client may take to give up a silent server."`

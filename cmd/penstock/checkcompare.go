@@ -11,7 +11,7 @@ import (
 )
 
 type checkCompareCmd struct {
-	Format  string   `enum:"terminal,json,markdown,junit" default:"terminal" help:"Format: terminal,markdown; for a single report also: terminal,json,markdown,junit."`
+	Format  string   `enum:"terminal,json,markdown,html,junit" default:"terminal" help:"Format: terminal,markdown,html; for a single report also: terminal,json,markdown,html,junit."`
 	Out     string   `short:"o" placeholder:"FILE" help:"Write to a file."`
 	Reports []string `arg:"" name:"report" help:"Files written with --format json."`
 }

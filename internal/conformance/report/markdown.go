@@ -46,7 +46,7 @@ func writeMarkdown(w io.Writer, r *conformance.Report) error {
 		fmt.Fprintf(b, "\n## %s\n\n| case | verdict | what came |\n| --- | --- | --- |\n", md(sec.name))
 		for _, row := range sec.rows {
 			c := &row.cells[0]
-			fmt.Fprintf(b, "| [%s](#%s) | %s %s | %s |\n", md(row.Title), Anchor(row.ID), sign(c.verdict), words(c.verdict), remark(c))
+			fmt.Fprintf(b, "| [%s](#%s) | %s %s | %s |\n", md(row.name()), Anchor(row.ID), sign(c.verdict), words(c.verdict), remark(c))
 		}
 	}
 	fmt.Fprint(b, "\n## Evidence\n")
@@ -58,8 +58,11 @@ func writeMarkdown(w io.Writer, r *conformance.Report) error {
 	return b.Flush()
 }
 
-// remark is what a table says beside a verdict: the worst group of modes speaks.
-func remark(c *cell) string {
+// remark is what a table says beside a verdict.
+func remark(c *cell) string { return md(cut(spoken(c), 240)) }
+
+// spoken is what a cell has to say for itself: the group of modes with the worst verdict speaks.
+func spoken(c *cell) string {
 	for _, group := range c.groups() {
 		f := group[0]
 		if f.Verdict != c.verdict {
@@ -72,14 +75,14 @@ func remark(c *cell) string {
 		if m := modes(group); m != "" && len(group) < len(c.results) {
 			text = m + ": " + text
 		}
-		return md(cut(text, 240))
+		return text
 	}
 	return ""
 }
 
 // evidence is one case with its conversations.
 func evidence(b *bufio.Writer, r *row) {
-	fmt.Fprintf(b, "\n### <a id=\"%s\"></a>%s\n\n", Anchor(r.ID), md(r.Title))
+	fmt.Fprintf(b, "\n### <a id=\"%s\"></a>%s\n\n", Anchor(r.ID), md(r.name()))
 	fmt.Fprintf(b, "<code>%s</code>, %s. %s\n", md(r.ID), md(string(r.Severity)), md(r.Requirement))
 	if r.Source != "" {
 		fmt.Fprintf(b, "Source: %s.\n", md(r.Source))
@@ -147,7 +150,7 @@ func compareMarkdown(w io.Writer, rs []*conformance.Report) error {
 		fmt.Fprintf(b, "\n## %s\n\n", md(sec.name))
 		header(b, "case", names)
 		for _, row := range sec.rows {
-			fmt.Fprintf(b, "| %s |", md(row.Title))
+			fmt.Fprintf(b, "| %s |", md(row.name()))
 			for n := range row.cells {
 				fmt.Fprintf(b, " %s %s |", sign(row.cells[n].verdict), words(row.cells[n].verdict))
 			}

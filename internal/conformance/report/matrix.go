@@ -24,6 +24,14 @@ type row struct {
 	cells []cell
 }
 
+// name is the case's title, or its id when it has none.
+func (r *row) name() string {
+	if r.Title == "" {
+		return r.ID
+	}
+	return r.Title
+}
+
 // cell is what one report has to say about one case.
 type cell struct {
 	verdict conformance.Verdict   // the worst of all modes; "" when the report lacks the case

@@ -17,11 +17,12 @@ const (
 	Terminal = "terminal" // text; in colour when it goes to a terminal
 	JSON     = "json"     // what Read reads
 	Markdown = "markdown"
+	HTML     = "html" // one page that needs nothing else
 	JUnit    = "junit"
 )
 
 // Formats lists the formats of Write, the default first.
-func Formats() []string { return []string{Terminal, JSON, Markdown, JUnit} }
+func Formats() []string { return []string{Terminal, JSON, Markdown, HTML, JUnit} }
 
 // ErrFormat is a format that Write or Compare does not have.
 var ErrFormat = errors.New("unknown report format")
@@ -38,6 +39,8 @@ func Write(w io.Writer, format string, r *conformance.Report) error {
 		return writeJSON(w, r)
 	case Markdown:
 		return writeMarkdown(w, r)
+	case HTML:
+		return writeHTML(w, r)
 	case JUnit:
 		return writeJUnit(w, r)
 	}
@@ -51,12 +54,14 @@ func Compare(w io.Writer, format string, rs ...*conformance.Report) error {
 		return compareTerminal(w, rs)
 	case Markdown:
 		return compareMarkdown(w, rs)
+	case HTML:
+		return writeHTML(w, rs...)
 	}
 	return fmt.Errorf("%w %q for a comparison", ErrFormat, format)
 }
 
 // CompareFormats lists the formats of Compare, the default first.
-func CompareFormats() []string { return []string{Terminal, Markdown} }
+func CompareFormats() []string { return []string{Terminal, Markdown, HTML} }
 
 func writeJSON(w io.Writer, r *conformance.Report) error {
 	enc := json.NewEncoder(w)

@@ -2,6 +2,9 @@ package report
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -278,4 +281,65 @@ func TestFormats(t *testing.T) {
 	if err := Compare(io.Discard, "pdf", sample()); !errors.Is(err, ErrFormat) {
 		t.Errorf("compare pdf: %v", err)
 	}
+}
+
+var (
+	blocks  = regexp.MustCompile(`(?s)<(script|style)([^>]*)>(.*?)</(?:script|style)>`)
+	allowed = regexp.MustCompile(`'(sha256-[^']+)'`)
+)
+
+// The page needs nothing else, runs nothing but its own script, and has nothing of what a peer said as markup.
+func TestHTML(t *testing.T) {
+	for name, text := range map[string]string{"one": write(t, HTML, sample()), "two": compared(t, sample(), sample())} {
+		hashes := make(map[string]bool)
+		for _, m := range allowed.FindAllStringSubmatch(strings.ReplaceAll(text, "&#43;", "+"), -1) {
+			hashes[m[1]] = true
+		}
+		var data pageData
+		scripts := 0
+		for _, b := range blocks.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(b[2], "application/json") {
+				if err := json.Unmarshal([]byte(b[3]), &data); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				continue
+			}
+			scripts++
+			if sum := sha256.Sum256([]byte(b[3])); !hashes["sha256-"+base64.StdEncoding.EncodeToString(sum[:])] {
+				t.Errorf("%s: a %s is not allowed by the page's policy", name, b[1])
+			}
+		}
+		if scripts != 2 || len(hashes) != 2 || !strings.Contains(text, "default-src 'none'") {
+			t.Errorf("%s: %d elements, %d hashes", name, scripts, len(hashes))
+		}
+		outside := blocks.ReplaceAllString(text, "")
+		for _, bad := range []string{"<script", "<img", "onerror=alert", "javascript:x)<", "http://", "https://", " style=", " src="} {
+			if strings.Contains(strings.ReplaceAll(outside, "&lt;img src=x onerror=alert(1)&gt;", ""), bad) {
+				t.Errorf("%s has %q", name, bad)
+			}
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && unfit(r) }) {
+			t.Errorf("%s has characters that do something", name)
+		}
+		if len(data.Cases) != 3 || len(data.Cases[0].Cells) != len(data.Reports) || len(data.Cases[0].Cells[0]) != 3 {
+			t.Fatalf("%s: data %+v", name, data)
+		}
+		if got := data.Cases[1].Cells[0][0]; got.Verdict != conformance.Fails || !strings.Contains(got.Got, "</script><img src=x onerror=alert(1)>") {
+			t.Errorf("%s: %+v", name, got)
+		}
+		for _, want := range []string{`href="#netconnection-connect-success"`, "0 of 2 required cases work.", `class="cell differs"`, `class="cell not-reproduced"`} {
+			if !strings.Contains(outside, want) {
+				t.Errorf("%s has no %s", name, want)
+			}
+		}
+	}
+}
+
+func compared(t *testing.T, rs ...*conformance.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Compare(&b, HTML, rs...); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }

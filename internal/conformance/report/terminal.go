@@ -84,10 +84,7 @@ func writeTerminal(w io.Writer, r *conformance.Report) error {
 
 // row is one case: a line, and what was expected and came instead unless it works.
 func (s *screen) row(r *row) {
-	name := plain(r.Title)
-	if name == "" {
-		name = plain(r.ID)
-	}
+	name := plain(r.name())
 	for _, group := range r.cells[0].groups() {
 		f := group[0]
 		line := "  " + s.verdict(f.Verdict, 17) + " " + pad(cut(name, 56), 56) + " " + s.paint(faint, plain(r.ID))

@@ -15,7 +15,7 @@ import (
 // maxText is the most that a transcript says about one message, in bytes.
 const maxText = 600
 
-// Describe says on one line what a message is.
+// Describe says on one line what a message is, and where it travels: its chunk stream (cs), message stream (ms) and time (t, ms).
 func Describe(m *rtmp.Message) string {
 	text := rtmp.TypeName(m.Type)
 	if text == "Unknown" {
@@ -25,11 +25,11 @@ func Describe(m *rtmp.Message) string {
 	if len(detail) > maxText {
 		detail = strings.ToValidUTF8(detail[:maxText], "") + "…"
 	}
-	where := fmt.Sprintf(" [chunk stream %d, message stream %d", m.CSID, m.StreamID)
+	where := fmt.Sprintf("  cs=%d ms=%d", m.CSID, m.StreamID)
 	if m.Timestamp != 0 {
-		where += fmt.Sprintf(", time %d", m.Timestamp)
+		where += fmt.Sprintf(" t=%d", m.Timestamp)
 	}
-	return strings.TrimSpace(text+" "+detail) + where + "]"
+	return strings.TrimSpace(text+" "+detail) + where
 }
 
 func content(m *rtmp.Message) string {

@@ -100,6 +100,8 @@ type Server struct {
 	Identity  Identity
 	Exempt    []netip.Prefix // see rtmp.Server
 	PageURL   string         // see rtmp.Server
+	// Policy answers a Flash policy-file request on the RTMP port; "" means a policy that allows nothing.
+	Policy string
 
 	// NoBWDone leaves out the onBWDone that follows a successful connect.
 	NoBWDone bool
@@ -155,7 +157,7 @@ func (s *Server) init() {
 		stranger := strangerLimits(s.limits.RTMP.Chunk)
 		s.rtmp = rtmp.Server{
 			Handler: s.serve, TLSConfig: s.TLSConfig, Limits: s.limits.RTMP, Log: s.Log, Trace: s.Trace,
-			Exempt: s.Exempt, PageURL: s.PageURL, Turned: s.turned, ChunkLimits: &stranger,
+			Exempt: s.Exempt, PageURL: s.PageURL, Policy: s.Policy, Turned: s.turned, ChunkLimits: &stranger,
 		}
 	})
 }

@@ -64,6 +64,13 @@ type HTTP struct {
 	TLS   TLS      `yaml:"tls"`
 	// Tunnel lets RTMP in through HTTP: RTMPT (RTMPTS with tls), and RTMP over WebSocket at /rtmp.
 	Tunnel bool `yaml:"tunnel"`
+	// Gateway serves Flash Remoting (AMF over HTTP) at /gateway: calls of the applications' methods, each request a connection
+	// of its own, under the same rules as over RTMP.
+	Gateway bool `yaml:"gateway"`
+	// PolicyDomains are the hosts whose Flash movies may use the gateway and open sockets to the RTMP port: example.com,
+	// *.example.com, or * for all. They are what /crossdomain.xml and a policy-file request are answered with; without any, no movie
+	// of another host may.
+	PolicyDomains []string `yaml:"policy_domains"`
 	// Origins are the hosts whose pages may open the WebSocket at /rtmp, beside the server's own page: example.com, or
 	// *.example.com for its subdomains.
 	Origins []string `yaml:"origins"`
@@ -95,7 +102,7 @@ type Shutdown struct {
 func Default() *Config {
 	return &Config{
 		RTMP:           RTMP{Listen: ":1935"},
-		HTTP:           HTTP{Listen: ":8080", Tunnel: true, Wait: Duration(10 * time.Second), Linger: Duration(10 * time.Second)},
+		HTTP:           HTTP{Listen: ":8080", Tunnel: true, Gateway: true, Wait: Duration(10 * time.Second), Linger: Duration(10 * time.Second)},
 		Console:        defaultConsole(),
 		Data:           "./data",
 		Refusals:       defaultRefusals(),
@@ -189,6 +196,11 @@ func (h *HTTP) Validate() error {
 	for _, o := range h.Origins {
 		if _, err := path.Match(o, ""); err != nil || o == "" || strings.ContainsAny(o, "/: ") {
 			return fieldErrorf("http.origins", "%q is not a host, such as example.com or *.example.com", o)
+		}
+	}
+	for _, d := range h.PolicyDomains {
+		if d == "" || strings.ContainsAny(d, "/: <>&\"'") {
+			return fieldErrorf("http.policy_domains", "%q is not a host, such as example.com, *.example.com or *", d)
 		}
 	}
 	return h.TLS.validate("http.tls")

@@ -120,6 +120,9 @@ func files() []struct {
 
 		{name: "bad address", file: "rtmp: {listen: 1935}\n", err: `f.yml:1: rtmp.listen: "1935" is not ADDRESS:PORT, such as 127.0.0.1:1935 or :1935`},
 		{name: "bad port", file: "http: {listen: \":80800\"}\n", err: `f.yml:1: http.listen: ":80800" has no port from 0 to 65535`},
+		{name: "origin", file: "http: {origins: [\"https://a.example\"]}\n", err: `f.yml:1: http.origins: "https://a.example" is not a host, such as example.com or *.example.com`},
+		{name: "policy domain", file: "http: {policy_domains: [\"a<b\"]}\n", err: `f.yml:1: http.policy_domains: "a<b" is not a host, such as example.com, *.example.com or *`},
+		{name: "half of http.tls", file: "http:\n  tls: {key: a}\n", err: `f.yml:2: http.tls: cert and key belong together, set both or none`},
 		{name: "half of tls", file: "rtmp:\n  tls: {cert: a}\n", err: `f.yml:2: rtmp.tls: cert and key belong together, set both or none`},
 		{name: "level", file: "log: {level: loud}\n", err: `f.yml:1: log.level: "loud" is not debug, info, warn or error`},
 		{name: "format", file: "log: {format: xml}\n", err: `f.yml:1: log.format: "xml" is not text or json`},
@@ -351,7 +354,8 @@ func TestEveryLimitHasAKey(t *testing.T) {
 			seen[value] = path
 		})
 	}
-	if len(seen)+len([]string{"http_connections", "http_viewers", "tunnel_sessions", "tunnel_idle_timeout"}) != len(given) {
+	if len(seen)+len([]string{"http_connections", "http_viewers", "tunnel_sessions", "tunnel_idle_timeout",
+		"remoting_bytes", "remoting_headers", "remoting_calls", "remoting_name_bytes", "remoting_requests", "remoting_timeout"}) != len(given) {
 		t.Errorf("%d keys set %d limits", len(given), len(seen))
 	}
 }

@@ -104,6 +104,13 @@ type Limits struct {
 
 	TunnelSessions    int      `yaml:"tunnel_sessions"`     // RTMPT sessions open at once
 	TunnelIdleTimeout Duration `yaml:"tunnel_idle_timeout"` // time without a request that ends an RTMPT session
+
+	RemotingBytes     Size     `yaml:"remoting_bytes"`      // length of a request to the gateway
+	RemotingHeaders   int      `yaml:"remoting_headers"`    // headers of its AMF packet
+	RemotingCalls     int      `yaml:"remoting_calls"`      // calls in it
+	RemotingNameBytes Size     `yaml:"remoting_name_bytes"` // length of a call's target and of a header's name
+	RemotingRequests  int      `yaml:"remoting_requests"`   // requests to the gateway that are served at once
+	RemotingTimeout   Duration `yaml:"remoting_timeout"`    // time for a whole request
 }
 
 // PlayerQueue is what waits for one player. Beyond the soft bounds video is dropped up to a key frame; beyond the hard ones
@@ -124,6 +131,8 @@ func DefaultLimits() Limits {
 	l.GOPBytes, l.GOPDuration, l.TotalGOPBytes = 16<<20, Duration(10*time.Second), 1<<30
 	l.HTTPConnections, l.HTTPViewers = 2000, 1000
 	l.TunnelSessions, l.TunnelIdleTimeout = 1000, Duration(20*time.Second)
+	l.RemotingBytes, l.RemotingHeaders, l.RemotingCalls, l.RemotingNameBytes = 1<<20, 16, 32, 255
+	l.RemotingRequests, l.RemotingTimeout = 64, Duration(30*time.Second)
 	l.ConfigBytes, l.MetadataBytes, l.ColorInfoBytes, l.Tracks = 64<<10, 64<<10, 16<<10, 16
 	return l
 }

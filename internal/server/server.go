@@ -125,6 +125,10 @@ func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admissi
 		ReconnectURL: c.Shutdown.ReconnectURL, ReconnectGrace: time.Duration(c.Shutdown.ReconnectGrace),
 		Words: ad.Words,
 	}
+	if len(c.HTTP.PolicyDomains) > 0 {
+		_, port, _ := net.SplitHostPort(c.RTMP.Listen)
+		srv.Policy = crossDomain(c.HTTP.PolicyDomains, port)
+	}
 	srv.OnChallenge = ad.Challenge(srv.Record)
 	return srv
 }

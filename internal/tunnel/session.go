@@ -45,7 +45,7 @@ type turn struct {
 }
 
 func newSession(h *Handler, id string, r *http.Request) *session {
-	s := &session{id: id, h: h, remote: client(r), ended: make(chan struct{}), changed: make(chan struct{})}
+	s := &session{id: id, h: h, remote: ClientAddr(r), ended: make(chan struct{}), changed: make(chan struct{})}
 	s.local, _ = r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if s.local == nil {
 		s.local = peer("")
@@ -348,10 +348,10 @@ func (c *conn) SetReadDeadline(t time.Time) error { return c.inner.SetReadDeadli
 // SetWriteDeadline implements net.Conn.
 func (c *conn) SetWriteDeadline(t time.Time) error { return c.inner.SetWriteDeadline(t) }
 
-// client is who sent a request: whom a proxy on this machine or in its network names last, when there is one, since the
+// ClientAddr is who sent a request: whom a proxy on this machine or in its network names last, when there is one, since the
 // applications' rules are about people and not about the proxy. One that names nobody who can be understood has come from
 // an unknown address, which is in no network.
-func client(r *http.Request) net.Addr {
+func ClientAddr(r *http.Request) net.Addr {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return peer(r.RemoteAddr)

@@ -366,7 +366,7 @@ func TestClientAddress(t *testing.T) {
 		if tt.header != "" {
 			r.Header.Set(tt.header, tt.value)
 		}
-		if got := client(r).String(); got != tt.want {
+		if got := ClientAddr(r).String(); got != tt.want {
 			t.Errorf("%s with %s %s: %s, want %s", tt.remote, tt.header, tt.value, got, tt.want)
 		}
 	}

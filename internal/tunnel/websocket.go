@@ -31,7 +31,7 @@ func (h *Handler) WebSocket(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(readLimit)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &socket{Conn: websocket.NetConn(ctx, ws, websocket.MessageBinary), remote: client(r), ws: ws}
+	s := &socket{Conn: websocket.NetConn(ctx, ws, websocket.MessageBinary), remote: ClientAddr(r), ws: ws}
 	if !h.addSocket(s) {
 		_ = ws.Close(websocket.StatusGoingAway, "the server is being stopped")
 		return

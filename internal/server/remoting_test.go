@@ -1,0 +1,81 @@
+package server
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"penstock/amf"
+	"penstock/internal/config"
+	"penstock/internal/remoting"
+)
+
+// The gateway of a running server calls the methods of its applications, under their rules; what it refuses is recorded.
+func TestGateway(t *testing.T) {
+	r := start(t, false, func(c *config.Config) {
+		a := config.DefaultApp()
+		a.Connect.Keys = map[string]config.StreamKey{"page": {Key: streamKey}}
+		c.Apps = map[string]config.App{"live": config.DefaultApp(), "closed": a}
+		c.HTTP.PolicyDomains = []string{"*.example.com"}
+	})
+	ask := func(path, target string) string {
+		body, err := (&remoting.Packet{Bodies: []remoting.Body{{Target: target, Response: "/1", Value: amf.NewArray("x")}}}).Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.Post("http://"+r.http+path, remoting.ContentType, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		answer, _ := io.ReadAll(res.Body)
+		p, err := remoting.Decode(answer, remoting.Limits{})
+		if err != nil {
+			t.Fatalf("%s %s: %v", res.Status, answer, err)
+		}
+		return p.Bodies[0].Target + " " + amf.Format(p.Bodies[0].Value)
+	}
+	for _, tt := range []struct{ path, target, want string }{
+		{"/gateway", "live.echo", `/1/onResult "x"`},
+		{"/gateway/live/room", "ping", `/1/onResult "pong"`},
+		{"/gateway/closed?key=" + streamKey, "ping", `/1/onResult "pong"`},
+		{"/gateway/closed", "ping", `/1/onStatus {level:"error" code:"NetConnection.Call.Prohibited"`},
+		{"/gateway", "live.nothing", `/1/onStatus {level:"error" code:"NetConnection.Call.Failed" description:"Method not found (nothing)."`},
+	} {
+		if got := ask(tt.path, tt.target); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s %s: %s, want %s", tt.path, tt.target, got, tt.want)
+		}
+	}
+	if got := r.refusal(t); got.Rule != "apps.closed.connect.keys" || got.App != "closed" {
+		t.Errorf("recorded: %v", got)
+	}
+	res, err := http.Get("http://" + r.http + "/crossdomain.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); !strings.Contains(string(b), `<allow-access-from domain="*.example.com"/>`) {
+		t.Errorf("crossdomain.xml: %s", b)
+	}
+	nc, err := net.Dial("tcp", r.rtmp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+	_, _ = nc.Write([]byte("<policy-file-request/>\x00"))
+	if b, err := io.ReadAll(nc); err != nil || !strings.Contains(string(b), `domain="*.example.com" to-ports=`) || b[len(b)-1] != 0 {
+		t.Errorf("policy file: %q, %v", b, err)
+	}
+}
+
+// Without any domain the policy allows nothing.
+func TestNoPolicy(t *testing.T) {
+	if p := crossDomain(nil, ""); strings.Contains(p, "allow-access-from") || !strings.Contains(p, `policies="none"`) {
+		t.Error(p)
+	}
+}

@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"penstock/internal/conformance/report"
 )
 
 // commands are the subcommands; each has a file.
@@ -21,7 +24,7 @@ type commands struct {
 	Play         playCmd         `cmd:"" help:"Play a stream, and write it to an FLV file."`
 	Call         callCmd         `cmd:"" help:"Call a method of an application and print the result as JSON."`
 	Bench        benchCmd        `cmd:"" help:"Measure an RTMP server, or several in turns: cost, latency, lost frames, memory."`
-	Check        checkCmd        `cmd:"" help:"Judge an RTMP client by what it does on the wire, and compare reports."`
+	Check        checkCmd        `cmd:"" help:"Find out what an RTMP server or client does of what it should, with the evidence."`
 	HashPassword hashPasswordCmd `cmd:"" help:"Print the hash of a password, read from the standard input, for the users of the configuration."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
@@ -66,7 +69,8 @@ func (p *program) run(args []string) int {
 	code := -1
 	parser, err := kong.New(&commands{}, kong.Name("penstock"), kong.Description(description),
 		kong.Writers(p.stdout, p.stderr), kong.Exit(func(c int) { code = c }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Bind(p))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Bind(p),
+		kong.Vars{"checkFormats": strings.Join(report.Formats(), ",")})
 	if err != nil {
 		return p.fail(err, exitFailed)
 	}

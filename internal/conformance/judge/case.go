@@ -15,8 +15,8 @@ type Case struct {
 	Run func(*Trial) error
 	// Once: the AMF version changes nothing about it.
 	Once bool
-	// Alone: it disturbs every other connection, and is run after all others.
-	Alone bool
+	// Alone: it might end a weak server, and is run after all others. Last: it ends every connection, and is run last of all.
+	Alone, Last bool
 	// Hostile: it is an attack, run only when asked for.
 	Hostile bool
 }

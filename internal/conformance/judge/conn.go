@@ -149,7 +149,7 @@ func (c *Conn) instead(err error) string {
 			texts = append(texts, "…")
 			break
 		}
-		texts = append(texts, wire.Describe(h.Message))
+		texts = append(texts, shorten(wire.Describe(h.Message)))
 	}
 	text := ending(err)
 	if len(texts) > 0 {
@@ -185,3 +185,11 @@ func (c *Conn) End() (how string) {
 
 // Close ends this side at once, with FIN.
 func (c *Conn) Close() { c.Raw.Close() }
+
+// shorten keeps a message that is told in passing to a line or two.
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 160 {
+		return string(r[:160]) + "…"
+	}
+	return s
+}

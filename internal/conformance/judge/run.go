@@ -6,7 +6,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"penstock/internal/conformance"
@@ -19,8 +18,16 @@ type Options struct {
 	Hostile  bool          // also the attacks
 	Step     time.Duration // how long the server may take for one answer; 3 s when 0
 	Parallel int           // cases at once; 8 when 0
-	// Done sees every result as it is found; it is called by one goroutine at a time. May be nil.
+	// Begin is told which case comes next, by one goroutine at a time. May be nil.
+	Begin func(c *conformance.Case, mode string)
+	// Done sees every result as it is found, by one goroutine at a time. May be nil.
 	Done func(*conformance.Result)
+}
+
+// Count is how many results a run will have. The error is a wrong Only.
+func Count(t *Target, cases []Case, o Options) (int, error) {
+	jobs, err := plan(t, cases, o.withDefaults())
+	return len(jobs), err
 }
 
 // job is one case in one mode.
@@ -42,23 +49,10 @@ func Run(ctx context.Context, t *Target, cases []Case, o Options) (*conformance.
 		return nil, fmt.Errorf("no server at %s: %w", t.URL(), err)
 	}
 	_ = nc.Close()
+	run := &run{ctx: ctx, t: t, o: o, jobs: jobs, results: make([]conformance.Result, len(jobs)), ran: make([]span, len(jobs))}
 	r := &conformance.Report{Role: conformance.RoleServer, Address: t.URL(), Started: time.Now().UTC().Truncate(time.Second)}
-	r.Results = make([]conformance.Result, len(jobs))
-	var told sync.Mutex
-	do := func(i int) {
-		r.Results[i] = try(ctx, t, jobs[i], o.Step)
-		if o.Done != nil {
-			told.Lock()
-			defer told.Unlock()
-			o.Done(&r.Results[i])
-		}
-	}
-	together(jobs, o.Parallel, do)
-	for i := range jobs {
-		if jobs[i].c.Alone {
-			do(i)
-		}
-	}
+	run.all()
+	r.Results = run.results
 	r.Finished = time.Now().UTC().Truncate(time.Second)
 	return r, ctx.Err()
 }
@@ -74,26 +68,6 @@ func (o Options) withDefaults() Options {
 		o.Parallel = 8
 	}
 	return o
-}
-
-// together runs everything that need not be alone.
-func together(jobs []job, parallel int, do func(i int)) {
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range parallel {
-		wg.Go(func() {
-			for i := range next {
-				do(i)
-			}
-		})
-	}
-	for i := range jobs {
-		if !jobs[i].c.Alone {
-			next <- i
-		}
-	}
-	close(next)
-	wg.Wait()
 }
 
 // plan lists what is to be run.
@@ -139,24 +113,4 @@ func matches(pattern, id string) bool {
 	section, _, _ := strings.Cut(id, "/")
 	ok, _ := path.Match(pattern, id)
 	return ok || pattern == section
-}
-
-// try runs one case.
-func try(ctx context.Context, t *Target, j job, step time.Duration) (r conformance.Result) {
-	ctx, cancel := context.WithTimeout(ctx, trialLife)
-	defer cancel()
-	trial := newTrial(ctx, t, strings.ReplaceAll(j.c.ID, "/", "-"), j.amf3, step)
-	began := time.Now()
-	defer func() {
-		if p := recover(); p != nil { // a mistake of the checker is no verdict about the server
-			r = judge(j.c, j.mode, Needs(fmt.Sprintf("a checker that does not fail itself (%v)", p)))
-		}
-		trial.close()
-		r.Duration = time.Since(began)
-		r.Transcript = trial.script.Events()
-	}()
-	if ctx.Err() != nil {
-		return judge(j.c, j.mode, Needs("a run that is not interrupted"))
-	}
-	return judge(j.c, j.mode, j.c.Run(trial))
 }

@@ -47,6 +47,7 @@ type Control struct {
 	Unload func(ctx context.Context, app string) error
 	Load   func(ctx context.Context, app string) error // undoes Unload
 	Stop   func(context.Context) error                 // stops the server
+	Start  func(context.Context) error                 // starts it again after a case that ended it
 }
 
 // ParseURL reads rtmp://HOST[:PORT]/APP[/INSTANCE][?QUERY], or rtmps.

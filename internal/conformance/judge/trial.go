@@ -20,6 +20,8 @@ type Trial struct {
 	script *wire.Transcript
 	conns  []*Conn
 	end    time.Time
+
+	refused bool // a connection could not be opened: the server is gone
 }
 
 // Bounds of one trial.
@@ -56,6 +58,7 @@ func (t *Trial) Note(format string, args ...any) { t.script.Note("", fmt.Sprintf
 func (t *Trial) Dial(label string) (*Conn, error) {
 	nc, err := t.dial(t.Ctx, max(t.Step, 5*time.Second))
 	if err != nil {
+		t.refused = t.refused || isRefused(err)
 		return nil, Fails("a connection to "+t.Address, err.Error())
 	}
 	c := &Conn{t: t, Raw: wire.NewConn(nc, wire.Options{

@@ -236,12 +236,32 @@ func extendedAt(t *judge.Trial, ts uint32, omit bool) error {
 	if _, err := arrives(c, "the video message", m); err != nil {
 		return err
 	}
-	return relay(p, c, "the one after it", videoMessage(id, ts+40, frame(true, 500, 5)))
+	next := videoMessage(id, ts+40, frame(true, 500, 5))
+	if err := p.SendCut(next, wire.Cutting{Size: 128, OmitT3: omit}); err != nil {
+		return err
+	}
+	_, err = arrives(c, "the one after it", next)
+	return err
 }
 
 func wraps(t *judge.Trial) error {
-	p, c, id, err := pair(t)
+	name := t.Stream("")
+	p, id, err := published(t, name)
 	if err != nil {
+		return err
+	}
+	const begin = 0xFFFFFFF0 - 40
+	if err := p.Send(videoMessage(id, begin, videoHeader), audioMessage(id, begin, audioHeader), picture(id, begin, true, 0), audio(id, begin, 0)); err != nil {
+		return err
+	}
+	if err := p.Barrier(); err != nil {
+		return err
+	}
+	c, _, err := played(t, name)
+	if err != nil {
+		return err
+	}
+	if err := c.Barrier(); err != nil {
 		return err
 	}
 	a, b := audio(id, 0xFFFFFFF0, 1), audio(id, 0x10, 2)

@@ -134,6 +134,7 @@ func publishDenied(t *judge.Trial) error {
 		return err
 	}
 	if code := h.Cmd.Code(); code != "NetStream.Publish.Denied" && code != "NetStream.Publish.Rejected" {
+		c.End() // what follows is for the transcript
 		return judge.Differs("onStatus NetStream.Publish.Denied", wire.Describe(h.Message))
 	}
 	return h.Level("error")

@@ -58,7 +58,13 @@ func Section(prefix, name string, list []Case) []Case {
 	return list
 }
 
-// About describes a case; Section fills in the rest.
-func About(id, code string, s conformance.Severity, title, requirement, source string) conformance.Case {
-	return conformance.Case{ID: id, Code: code, Severity: s, Title: title, Requirement: requirement, Source: source}
+// About describes a case in three texts: title, requirement, source. Section fills in the rest.
+func About(id, code string, s conformance.Severity, texts ...string) conformance.Case {
+	c := conformance.Case{ID: id, Code: code, Severity: s}
+	for i, dst := range []*string{&c.Title, &c.Requirement, &c.Source} {
+		if i < len(texts) {
+			*dst = texts[i]
+		}
+	}
+	return c
 }

@@ -183,6 +183,17 @@ func (c *Conn) End() (how string) {
 	}
 }
 
+// Listen reads what comes, for as long as d, or until a status, an error or close says that the server has judged.
+func (c *Conn) Listen(d time.Duration) {
+	deadline := time.Now().Add(d)
+	for {
+		h, err := c.next(deadline)
+		if err != nil || h.Named("_error") || h.Named("close") || h.IsStatus() {
+			return
+		}
+	}
+}
+
 // Close ends this side at once, with FIN.
 func (c *Conn) Close() { c.Raw.Close() }
 

@@ -97,11 +97,11 @@ func ecmaCount(t *judge.Trial) error {
 	m := metadata(id)
 	at := bytes.IndexByte(m.Payload, 0x08)
 	binary.BigEndian.PutUint32(m.Payload[at+1:], 20)
-	return metadataArrives(t, p, id, m, "width", 640.0)
+	return metadataArrives(t, p, id, m, wire.Prop{Key: "width", Value: 640.0})
 }
 
 // metadataArrives checks that a player gets a property of metadata.
-func metadataArrives(t *judge.Trial, p *judge.Conn, id uint32, m *wire.Message, key string, want any) error {
+func metadataArrives(t *judge.Trial, p *judge.Conn, id uint32, m *wire.Message, want wire.Prop) error {
 	if err := p.Send(wire.ControlValue(wire.TypeSetChunkSize, 4096), m, videoMessage(id, 0, videoHeader), audioMessage(id, 0, audioHeader), picture(id, 0, true, 0)); err != nil {
 		return err
 	}
@@ -122,8 +122,8 @@ func metadataArrives(t *judge.Trial, p *judge.Conn, id uint32, m *wire.Message, 
 	if err != nil {
 		return err
 	}
-	if got, _ := h.Cmd.Info().Get(key); got != want {
-		return judge.Differs(key+" as sent", wire.Describe(h.Message))
+	if got, _ := h.Cmd.Info().Get(want.Key); got != want.Value {
+		return judge.Differs(want.Key+" as sent", wire.Describe(h.Message))
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func longString(t *judge.Trial) error {
 	text := strings.Repeat("long text ", 7000)
 	o := wire.Obj("width", 640, "text", text)
 	o.ECMA = true
-	return metadataArrives(t, p, id, wire.DataMessage(id, 0, "@setDataFrame", "onMetaData", o), "text", text)
+	return metadataArrives(t, p, id, wire.DataMessage(id, 0, "@setDataFrame", "onMetaData", o), wire.Prop{Key: "text", Value: text})
 }
 
 func unicode(t *judge.Trial) error {

@@ -32,7 +32,6 @@ type Reader struct {
 	size    int
 	streams map[uint32]*inbound
 	held    int
-	last    uint32 // chunk stream of the chunk before
 
 	anomalies []string
 	counted   map[string]bool

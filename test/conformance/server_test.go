@@ -23,8 +23,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"penstock/internal/conformance/judge"
 	"penstock/internal/config"
+	"penstock/internal/conformance/judge"
 	"penstock/internal/server"
 )
 

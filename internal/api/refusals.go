@@ -50,8 +50,9 @@ func newRefusal(r *journal.Refusal) Refusal {
 		ID: r.ID, Time: r.Time.UTC(), Last: r.Last.UTC(), Count: r.Count, Session: r.Session, Peer: r.Peer, App: clean(r.App),
 		Stream: clean(r.Stream), FlashVer: clean(r.FlashVer), Stage: string(r.Stage), Cause: string(r.Cause), Rule: clean(r.Rule),
 		Code: clean(r.Code), Level: clean(r.Level), Description: clean(r.Description), XStatus: r.XStatus, BytesIn: r.BytesIn,
-		Ending: string(r.Ending), Why: explain.Why(r.Cause), Advice: explain.Advice(r.Cause),
+		Ending: string(r.Ending),
 	}
+	v.Why, v.Advice = explain.Words(r.Cause, r.Rule)
 	v.Wanted = explain.Wanted(r.Stage, v.App, v.Stream)
 	if r.IP.IsValid() {
 		v.IP = r.IP.String()

@@ -30,9 +30,10 @@ type refusal struct {
 
 func newRefusal(r *app.Refusal) refusal {
 	v := refusal{
-		Time: r.Time.UnixMilli(), Why: explain.Why(r.Cause), Advice: explain.Advice(r.Cause), Cause: string(r.Cause), Rule: explain.Clean(r.Rule, 64),
+		Time: r.Time.UnixMilli(), Cause: string(r.Cause), Rule: explain.Clean(r.Rule, 64),
 		XStatus: r.XStatus, Session: r.Session, App: explain.Clean(r.App, 128), Stream: explain.Clean(r.Stream, 64), stage: r.Stage,
 	}
+	v.Why, v.Advice = explain.Words(r.Cause, r.Rule)
 	v.Wanted = explain.Wanted(r.Stage, v.App, v.Stream)
 	if r.Peer != nil {
 		v.Peer = r.Peer.String()

@@ -194,6 +194,24 @@ func TestConsoleExplainsARefusal(t *testing.T) {
 		"What happened", "Another publisher has that name.", "It was told", "NetStream.Publish.BadName", "is already being published.",
 		"What to change", "Stop the other publisher, or choose another stream name (stream key).")
 	t.Log(text)
+	// By time: the last hour has all, a day long ago has none.
+	press(ctx, t, "#search", "Clear")
+	reads(ctx, t, "#refused-state", "3 entries.")
+	choose := func(id, value string) {
+		evaluate[bool](ctx, t, fmt.Sprintf(`(s => { s.value = %q; return s.dispatchEvent(new Event("change", {bubbles: true})) })(document.getElementById(%q))`, value, id))
+	}
+	choose("search-when", "3600")
+	reads(ctx, t, "#refused-state", "3 entries.")
+	choose("search-when", "between")
+	choose("search-from", "2020-01-01T10:00")
+	reads(ctx, t, "#refused-state", "3 entries.")
+	choose("search-to", "2020-01-02T10:00")
+	reads(ctx, t, "#refused-empty", "Nothing was refused that fits.")
+	press(ctx, t, "#search", "Clear")
+	// The rule that refused it has words of its own.
+	do(ctx, t, "search", chromedp.SendKeys(chromedp.CSS("#search-words"), "publish.keys\r"))
+	reads(ctx, t, "#refused-state", "1 entry.")
+	reads(ctx, t, "#refusals", "wanted to publish studio/s…", "The stream key is missing or wrong.", "NetStream.Publish.Denied", "apps.studio.publish.keys")
 	press(ctx, t, "#search", "Clear")
 	reads(ctx, t, "#refused-state", "3 entries.", "New ones appear by themselves.")
 	if url := evaluate[string](ctx, t, "location.href"); strings.ContainsAny(url, "?&") || strings.Contains(url, "camera") {

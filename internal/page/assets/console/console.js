@@ -71,14 +71,17 @@ function leave() {
 
 function route() {
   if (!views) return;
-  const name = location.hash.slice(1) in views ? location.hash.slice(1) : 'live';
+  const wanted = location.hash.slice(1);
+  const name = Object.hasOwn(views, wanted) ? wanted : current || 'live'; // other anchors are places in a view
   if (name === current) return;
   leave();
   current = name;
   show(byId(`view-${name}`), true);
   for (const a of byId('nav').children) {
-    if (a.hash === `#${name}`) a.setAttribute('aria-current', 'page');
-    else a.removeAttribute('aria-current');
+    if (a.hash === `#${name}`) {
+      a.setAttribute('aria-current', 'page');
+      document.title = `${a.textContent} – Penstock console`;
+    } else a.removeAttribute('aria-current');
   }
   attempt(() => views[name].enter());
 }

@@ -125,7 +125,7 @@ export class Refused {
   }
 
   show() {
-    keyed(byId('refusals'), this.list, (r) => String(r.id), (r) => this.make(r), (node, r) => update(node, r));
+    keyed(byId('refusals'), this.list, keyOf, (r) => this.make(r), (node, r) => update(node, r));
     const filtered = Object.entries(this.query()).some(([k, v]) => v && k !== 'limit');
     show(byId('refused-empty'), this.list.length === 0);
     text(byId('refused-empty'), this.error || (filtered
@@ -143,6 +143,9 @@ export class Refused {
     text(byId('refused-state'), words.join(' '));
   }
 
+  // now is an entry as it is now: the last of its refusals.
+  now(r) { return this.list.find((x) => x.id === r.id) || r; }
+
   make(r) {
     const who = r.software || 'Somebody';
     const from = r.ip ? el('button', { type: 'button', class: 'link', title: 'Everything from this address', onclick: () => this.only({ ip: r.ip }) }, r.ip) : 'an unknown address';
@@ -155,7 +158,7 @@ export class Refused {
       ['What to change', r.advice || '–', r.rule ? el('span', { class: 'quiet' }, ' The rule that refused it: ', el('code', {}, r.rule)) : ''],
     ];
     const buttons = [];
-    if (r.session) buttons.push(el('button', { type: 'button', onclick: () => this.only({ session: r.session }) }, 'Only this connection'));
+    if (r.session) buttons.push(el('button', { type: 'button', onclick: () => this.only({ session: this.now(r).session }) }, 'Only this connection'));
     if (r.ip && this.may('operator')) buttons.push(el('button', { type: 'button', class: 'bad', onclick: () => act.block(r.ip) }, 'Block the address …'));
     return el('li', {},
       el('p', { class: 'when quiet' }, el('time', { dateTime: r.time, 'data-part': 'time' }), ' · ', el('span', { 'data-part': 'ago' })),
@@ -166,6 +169,9 @@ export class Refused {
         el('p', { class: 'buttons' }, ...buttons)));
   }
 }
+
+// keyOf is what an entry shows and does not follow: when that changes, it is made anew.
+const keyOf = (r) => [r.id, r.ip, r.wanted, r.software, r.code, r.description, r.rule].join('\n');
 
 function update(node, r) {
   const last = new Date(r.last || r.time);

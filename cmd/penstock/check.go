@@ -55,6 +55,7 @@ type situations struct {
 	ProhibitedMethod string `group:"Situations" placeholder:"NAME" help:"A method that exists and is not for this client."`
 	NoReadObject     string `group:"Situations" placeholder:"NAME" help:"A shared object that may not be read."`
 	NoWriteObject    string `group:"Situations" placeholder:"NAME" help:"A shared object that may not be written."`
+	NoCreateObject   string `group:"Situations" placeholder:"NAME" help:"A shared object that does not exist and may not be made."`
 
 	API          string `group:"Situations" name:"api" placeholder:"URL" help:"Penstock's HTTP address, to end a connection and to unload the application."`
 	APIToken     string `group:"Situations" name:"api-token" env:"PENSTOCK_CHECK_API_TOKEN" placeholder:"TOKEN" help:"Token for it."`
@@ -156,6 +157,7 @@ func (c *checkServerCmd) options() []string {
 		{"rejecting-app", c.RejectingApp}, {"redirecting-app", c.RedirectingApp}, {"failing-app", c.FailingApp}, {"no-publish-app", c.NoPublishApp},
 		{"no-play-app", c.NoPlayApp}, {"method-app", c.MethodApp}, {"echo-method", c.EchoMethod}, {"prohibited-method", c.ProhibitedMethod},
 		{"no-read-object", c.NoReadObject}, {"no-write-object", c.NoWriteObject},
+		{"no-create-object", c.NoCreateObject},
 	} {
 		if f.value != "" {
 			list = append(list, "--"+f.name+" "+f.value)
@@ -183,7 +185,7 @@ func (c *checkServerCmd) target() (*judge.Target, error) {
 	t.Prefix = "check-"
 	t.RejectingApp, t.RedirectingApp, t.FailingApp, t.NoPublishApp, t.NoPlayApp = c.RejectingApp, c.RedirectingApp, c.FailingApp, c.NoPublishApp, c.NoPlayApp
 	t.MethodApp, t.EchoMethod, t.ProhibitedMethod = c.MethodApp, c.EchoMethod, c.ProhibitedMethod
-	t.NoReadObject, t.NoWriteObject = c.NoReadObject, c.NoWriteObject
+	t.NoReadObject, t.NoWriteObject, t.NoCreateObject = c.NoReadObject, c.NoWriteObject, c.NoCreateObject
 	t.Control, err = c.control()
 	return t, err
 }

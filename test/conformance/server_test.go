@@ -25,6 +25,7 @@ import (
 
 	"penstock/internal/config"
 	"penstock/internal/conformance/judge"
+	"penstock/internal/conformance/servercases"
 	"penstock/internal/server"
 )
 
@@ -71,8 +72,11 @@ func serve(t *testing.T) *penstock {
 	closed, noPublish, noPlay, guarded, moved := config.DefaultApp(), config.DefaultApp(), config.DefaultApp(), config.DefaultApp(), config.DefaultApp()
 	closed.Connect.AllowNetworks, noPublish.Publish.AllowNetworks, noPlay.Play.AllowNetworks = nobody(), nobody(), nobody()
 	guarded.Origins, moved.Redirect = []string{".example.com"}, "rtmp://media.example.com/live"
+	live := config.DefaultApp()
+	folder := []string{servercases.ObjectFolder}
+	live.SharedObjects = config.SharedObjects{Read: []string{servercases.ObjectFolder, "fixed", "never"}, Write: folder, Create: []string{servercases.ObjectFolder, "fixed"}, Persistent: folder}
 	c.Apps = map[string]config.App{
-		"live": config.DefaultApp(), "closed": closed, "nopublish": noPublish, "noplay": noPlay, "guarded": guarded, "moved": moved,
+		"live": live, "closed": closed, "nopublish": noPublish, "noplay": noPlay, "guarded": guarded, "moved": moved,
 	}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -117,7 +121,7 @@ func (p *penstock) target(t *testing.T, addr string, secure bool) *judge.Target 
 	}
 	target.Prefix = "check-"
 	target.RejectingApp, target.RedirectingApp, target.NoPublishApp, target.NoPlayApp = "closed", "moved", "nopublish", "noplay"
-	target.EchoMethod = "echo"
+	target.EchoMethod, target.NoReadObject, target.NoWriteObject, target.NoCreateObject = "echo", "secret", "fixed", "never"
 	if target.Control, err = judge.API("http://"+p.http, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -17,18 +17,8 @@ const patience = 20 * time.Second
 // notYet is what Penstock does not do, with the reason. Everything else must work; what is listed here must not, so that the
 // list stays true.
 var notYet = map[string]string{
-	"chunk/chunk-size-1":                  "limits.chunk_size_min",
-	"amf/long-string":                     "metadata of more than 64 KiB is not kept",
-	"sharedobject/no-read-access":         "no shared objects",
-	"sharedobject/no-write-access":        "no shared objects",
-	"sharedobject/bad-persistence":        "no shared objects",
-	"sharedobject/object-creation-failed": "no shared objects",
-	"sharedobject/use":                    "no shared objects",
-	"sharedobject/change":                 "no shared objects",
-	"sharedobject/initial":                "no shared objects",
-	"sharedobject/remove":                 "no shared objects",
-	"sharedobject/send":                   "no shared objects",
-	"sharedobject/version":                "no shared objects",
+	"chunk/chunk-size-1": "limits.chunk_size_min",
+	"amf/long-string":    "metadata of more than 64 KiB is not kept",
 }
 
 // The whole suite, over TCP and TLS, in AMF0 and AMF3.
@@ -61,7 +51,6 @@ func TestPenstockConforms(t *testing.T) {
 func TestWhatPenstockDoesNot(t *testing.T) {
 	p := serve(t)
 	target := p.target(t, p.rtmp, false)
-	target.NoReadObject, target.NoWriteObject = "secret", "fixed"
 	r, err := judge.Run(t.Context(), target, servercases.All(), judge.Options{Only: keys(notYet), Step: 3 * time.Second, Parallel: 16})
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ type Target struct {
 	EchoMethod       string
 	NoReadObject     string // shared object that may not be read
 	NoWriteObject    string // shared object that may not be written
+	NoCreateObject   string // shared object that is not there and may not be made
 
 	Control Control
 }

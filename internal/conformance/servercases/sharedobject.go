@@ -16,8 +16,8 @@ func sharedObject() []judge.Case {
 			"A client that changes a shared object that it may not write is sent a status event with SharedObject.NoWriteAccess and error.", asReference), Run: noWriteAccess},
 		{Case: about("bad-persistence", "SharedObject.BadPersistence", optional, "the other persistence",
 			"A client that uses a temporary shared object as persistent is sent a status event with SharedObject.BadPersistence and error.", asReference), Run: badPersistence},
-		{Case: about("object-creation-failed", "SharedObject.ObjectCreationFailed", optional, "no such object can be",
-			"A client that uses a shared object whose name cannot be one (here \"../x\") is sent a status event with SharedObject.ObjectCreationFailed, or SharedObject.UriMismatch, and error.", asReference), Run: creationFailed},
+		{Case: about("object-creation-failed", "SharedObject.ObjectCreationFailed", optional, "an object that may not be made",
+			"A client that uses a shared object that does not exist and that it may not make is sent a status event with SharedObject.ObjectCreationFailed and error.", asReference), Run: creationFailed},
 		{Case: about("use", "", recommended, "use", "Use is answered by UseSuccess.", events), Run: useObject},
 		{Case: about("change", "", recommended, "a change reaches the others", "A RequestChange is confirmed to its sender by Success, and reaches every other client as Change with the value.", events), Run: changeObject},
 		{Case: about("initial", "", recommended, "late clients get the slots", "A client that comes later gets the present slots as Change.", events), Run: initialObject},
@@ -27,8 +27,11 @@ func sharedObject() []judge.Case {
 	})
 }
 
+// ObjectFolder is where the shared objects of the cases are: servers that name what may be used need a name for it.
+const ObjectFolder = "check"
+
 // objectName is a shared object of this trial alone.
-func objectName(t *judge.Trial) string { return t.Stream("") }
+func objectName(t *judge.Trial) string { return ObjectFolder + "/" + t.Stream("") }
 
 // uses opens a client of a shared object and waits for the answer to Use.
 func uses(t *judge.Trial, label, name string, flags uint32) (*judge.Conn, error) {
@@ -198,18 +201,19 @@ func versionGrows(t *judge.Trial) error {
 	return nil
 }
 
-// wantStatus waits for a status event. A server that lets the client in instead differs.
-func wantStatus(c *judge.Conn, name string, codes ...string) error {
-	_, err := event(c, name, wire.SOStatus, "a status event "+codes[0], func(e wire.SharedEvent) bool {
-		code, level := e.Status()
-		for _, want := range codes {
-			if code == want && level == "error" {
-				return true
-			}
-		}
-		return false
-	})
-	return err
+// wantStatus waits for a status event; one of another code differs.
+func wantStatus(c *judge.Conn, name, code string) error {
+	var got, level string
+	if _, err := event(c, name, wire.SOStatus, "a status event "+code, func(e wire.SharedEvent) bool {
+		got, level = e.Status()
+		return true
+	}); err != nil {
+		return err
+	}
+	if got != code || level != "error" {
+		return judge.Differs(fmt.Sprintf("%s, error", code), fmt.Sprintf("%s, %s", got, level))
+	}
+	return nil
 }
 
 func noReadAccess(t *judge.Trial) error {
@@ -257,9 +261,12 @@ func badPersistence(t *judge.Trial) error {
 }
 
 func creationFailed(t *judge.Trial) error {
-	c, err := uses(t, "", "../x", 0)
+	if t.NoCreateObject == "" {
+		return judge.Needs("a shared object that does not exist and may not be made (--no-create-object NAME)")
+	}
+	c, err := uses(t, "", t.NoCreateObject, 0)
 	if err != nil {
 		return err
 	}
-	return wantStatus(c, "../x", "SharedObject.ObjectCreationFailed", "SharedObject.UriMismatch")
+	return wantStatus(c, t.NoCreateObject, "SharedObject.ObjectCreationFailed")
 }

@@ -217,6 +217,10 @@ func TestConsoleExplainsARefusal(t *testing.T) {
 	if url := evaluate[string](ctx, t, "location.href"); strings.ContainsAny(url, "?&") || strings.Contains(url, "camera") {
 		t.Errorf("the address of the page has what was searched for: %s", url)
 	}
+	choose("search-stage", "publish")
+	reads(ctx, t, "#refused-state", "2 entries.")
+	views(ctx, t, "publish")
+	press(ctx, t, "#search", "Clear")
 	// One more, while somebody looks.
 	_, _ = rtmp.Dial(t.Context(), s.rtmp+"/nowhere", nil)
 	reads(ctx, t, "#refusals", "nowhere", "There is no application of that name.", "NetConnection.Connect.Rejected")
@@ -401,6 +405,11 @@ func TestConsoleUnloadsAndBlocks(t *testing.T) {
 	press(ctx, t, "#blocks", "Unblock …")
 	press(ctx, t, "#dialog", "Unblock")
 	reads(ctx, t, "#blocks-empty", "Nobody is blocked.")
+	// A session that ends elsewhere, or with its time, leaves the log-in and nothing else.
+	if code := api(ctx, t, "DELETE", "/console/session", ""); code != http.StatusNoContent {
+		t.Errorf("log-out: %d", code)
+	}
+	do(ctx, t, "log-in comes by itself", chromedp.WaitVisible(chromedp.CSS("#login-name")), chromedp.WaitNotVisible(chromedp.CSS("#view-blocked")))
 }
 
 // What strangers call themselves and their streams is text, whatever it looks like.

@@ -82,8 +82,8 @@ export function block(ip) {
   });
 }
 
-export function unblock(network) {
-  ask({ title: `Unblock ${network}?`, button: 'Unblock', lines: ['It can connect again.'], done: `${network} is not blocked any more.`, work: () => remove('blocks', { network }) });
+export function unblock(network, name) {
+  ask({ title: `Unblock ${name}?`, button: 'Unblock', lines: ['It can connect again.'], done: `${name} is not blocked any more.`, work: () => remove('blocks', { network }) });
 }
 
 export function unload(name, sessions) {

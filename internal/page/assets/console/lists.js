@@ -20,6 +20,7 @@ function table(parent, list, { label, keyOf, columns, buttons }) {
 
 const button = (label, work, bad) => el('button', { type: 'button', class: bad ? 'bad' : '', onclick: work }, label);
 const host = (peer) => peer.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+const short = (network) => network.replace(/\/(32|128)$/, (size) => (network.includes(':') === (size === '/128') ? '' : size));
 
 function does(s) {
   return [...(s.publishing || []).map((k) => `publishes ${k}`), ...(s.playing || []).map((k) => `plays ${k}`)].join(', ') || 'nothing yet';
@@ -98,12 +99,12 @@ export class Blocked {
     this.table = {
       label: 'Blocked addresses', keyOf: (b) => b.network,
       columns: [
-        ['Address or network', (b) => b.network],
+        ['Address or network', (b) => short(b.network)],
         ['Until', (b) => (b.until && Date.parse(b.until) > 0 ? `for ${duration(Date.parse(b.until) - Date.now())} more` : 'somebody unblocks it')],
         ['Is told', (b) => b.text || '–'],
         ['Blocked by', (b) => b.by || '–'],
       ],
-      buttons: may('operator') && ((b) => [button('Unblock …', () => act.unblock(b.network))]),
+      buttons: may('operator') && ((b) => [button('Unblock …', () => act.unblock(b.network, short(b.network)))]),
     };
     show(byId('block-add'), may('operator'));
     byId('block-add').onclick = () => act.block('');

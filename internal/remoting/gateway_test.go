@@ -40,6 +40,7 @@ func gateway(t *testing.T, o Options) (url string) {
 			"words": func(context.Context, []amf.Value) (amf.Value, error) {
 				return nil, status.New("Chat.Full", "Come back later.")
 			},
+			"sleep": func(ctx context.Context, _ []amf.Value) (amf.Value, error) { <-ctx.Done(); return nil, ctx.Err() },
 			"admin": app.Only(func() error { return errors.New("not you") }, nil),
 		}, nil
 	})
@@ -241,5 +242,17 @@ func TestRequestsAtOnce(t *testing.T) {
 	p := <-first
 	if o, _ := p.Bodies[0].Value.(*amf.Object); o == nil || o.String("code") != string(status.CallFailed) {
 		t.Errorf("without a server: %s", amf.Format(p.Bodies[0].Value))
+	}
+}
+
+// A method that does not come back costs its caller the time of a request, and no more.
+func TestTimeout(t *testing.T) {
+	url := gateway(t, Options{Limits: Limits{Timeout: 300 * time.Millisecond}})
+	p := &Packet{Bodies: []Body{{Target: "chat.sleep", Response: "/1"}, {Target: "chat.count", Response: "/2"}}}
+	for _, b := range ask(t, url, p).Bodies {
+		o, _ := b.Value.(*amf.Object)
+		if o == nil || o.String("code") != string(status.CallFailed) || !strings.HasSuffix(b.Target, "/onStatus") {
+			t.Errorf("%s %s", b.Target, amf.Format(b.Value))
+		}
 	}
 }

@@ -35,7 +35,7 @@ func stageLimits() app.Limits {
 	}
 	l.RTMP = rtmp.Limits{
 		HandshakeTimeout: 500 * ms, TLSTimeout: 300 * ms, ConnectTimeout: 500 * ms, WriteTimeout: 2000 * ms, CloseLinger: 500 * ms,
-		ControlQueueMessages: 128, Connections: 64, ConnectionsPerIP: 12, PendingTLS: 4,
+		ControlQueueMessages: 128, Connections: 64, ConnectionsPerIP: 12, PendingTLS: 4, PendingTLSPerIP: 2,
 		Chunk: chunk.Limits{AggregateMessages: 1000},
 		AMF:   amf.Limits{Bytes: 650 << 10, String: 32 << 10, LongString: 64 << 10},
 	}

@@ -100,6 +100,15 @@ func transportRows() []row {
 				p.wantCut()
 			}
 		}, rule: "pending_tls", options: []string{"tls_timeout"}},
+		{name: "TLS handshakes of one address that never end", run: func(a *attack) {
+			from := a.s.address()
+			for range 3 {
+				a.dialFrom(from, 0).raw([]byte{0x16, 3, 1, 0, 200})
+			}
+			for _, p := range a.peers {
+				p.wantCut()
+			}
+		}, rule: "pending_tls_per_ip"},
 		{name: "no connect", at: atConnect, send: func(*peer) {}, code: status.ConnectFailed, then: fin, rule: "connect_timeout"},
 		{name: "connect a byte at a time", at: atConnect, send: func(p *peer) {
 			m, _ := (&rtmp.Command{Name: "connect", Transaction: 1, Object: connectObject("live")}).Message()

@@ -108,6 +108,9 @@ func (o *Observation) words(texts ...string) string {
 	}
 	lines := o.lines(texts...)
 	if len(lines) == 0 {
+		lines = o.lines("error", "Error", "ERROR", "failed", "Failed")
+	}
+	if len(lines) == 0 {
 		lines = o.Said
 	}
 	lines = lines[max(0, len(lines)-maxSaid):]

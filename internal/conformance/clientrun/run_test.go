@@ -162,7 +162,7 @@ func dial(url string) (*rtmp.Client, context.Context, error) {
 }
 
 // patience is how long a good client waits for its server.
-const patience = 6 * time.Second
+const patience = 10 * time.Second
 
 // publisher publishes a file; each tag may be changed on its way.
 func publisher(url string, files []string, change func(n int, t *flv.Tag)) error {
@@ -192,8 +192,7 @@ func publisher(url string, files []string, change func(n int, t *flv.Tag)) error
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	base := int64(-1)
+	last := int64(-1)
 	for r, n := flv.NewReader(bufio.NewReader(f)), 0; ; n++ {
 		var t flv.Tag
 		if err := r.ReadTag(&t); errors.Is(err, io.EOF) {
@@ -201,12 +200,13 @@ func publisher(url string, files []string, change func(n int, t *flv.Tag)) error
 		} else if err != nil {
 			return err
 		}
-		if base < 0 {
-			base = int64(t.Time)
+		pause := time.Duration(0)
+		if last >= 0 {
+			pause = time.Duration(t.Time-uint32(last)) * time.Millisecond / 4 // four times as fast, and never in a hurry
 		}
-		due := time.Duration(t.Time-uint32(base)) * time.Millisecond / 4 // four times as fast
+		last = int64(t.Time)
 		select {
-		case <-time.After(time.Until(start.Add(due))):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -312,7 +312,7 @@ func judge(t *testing.T, task, file string, cfg Config) *conformance.Report {
 		cfg.Command = append(cfg.Command, file)
 	}
 	if cfg.Patience == 0 {
-		cfg.Patience = 30 * time.Second
+		cfg.Patience = 60 * time.Second
 	}
 	if cfg.Startup == 0 {
 		cfg.Startup = 30 * time.Second
@@ -376,7 +376,7 @@ func TestBadClients(t *testing.T) {
 	}{
 		{"loop", Input, "refused/publish-denied", conformance.Fails, "looped: "},
 		{"crash", Input, "refused/publish-denied", conformance.Fails, "crashed: it died of killed"},
-		{"hang", Input, "refused/publish-denied", conformance.Fails, "hung: it closed the connection, but it was still there after 8."},
+		{"hang", Input, "refused/publish-denied", conformance.Fails, "hung: it closed the connection, but it was still there after "},
 		{"mute", Input, "refused/publish-denied", conformance.Differs, "it said nothing"},
 		{"cheerful", Input, "refused/publish-denied", conformance.Differs, "exit code 0"},
 		{"cheerful", Input, "silence/connect", conformance.Differs, "exit code 0"},
@@ -394,7 +394,7 @@ func TestBadClients(t *testing.T) {
 		{"play", "", "session/ordinary", conformance.NotReproduced, "it stayed to the end of the stream"},
 	} {
 		wg.Go(func() {
-			r := judge(t, c.task, c.file, Config{Only: []string{c.id}, Patience: 12 * time.Second, Startup: 6 * time.Second})
+			r := judge(t, c.task, c.file, Config{Only: []string{c.id}, Patience: 20 * time.Second, Startup: 15 * time.Second})
 			if r == nil || len(r.Results) != 1 {
 				t.Errorf("%s: no result", c.task)
 				return
@@ -435,7 +435,7 @@ func TestListening(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
-	r, err := Run(t.Context(), Config{Only: []string{"session", "refused/publish-badname", "ended/fin"}, Wait: 300 * time.Millisecond, Announce: func(c *clientcases.Case, url string) {
+	r, err := Run(t.Context(), Config{Only: []string{"session", "refused/publish-badname", "ended/fin"}, Wait: 5 * time.Second, Announce: func(c *clientcases.Case, url string) {
 		if c.ID == "ended/fin" {
 			return // nobody comes
 		}

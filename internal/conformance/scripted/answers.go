@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"penstock/amf"
 	"penstock/flv"
@@ -122,7 +123,7 @@ func (p *Peer) received(m *rtmp.Message) error {
 	frame, ok := NewFrame(flv.TagType(m.Type), m.Timestamp, m.Payload)
 	count := 0
 	p.know(func(f *Facts) {
-		f.Stage = StageMedia
+		f.Stage, f.Latest = StageMedia, time.Now()
 		if f.Damaged == "" {
 			f.Damaged = damaged
 		}

@@ -67,10 +67,11 @@ type Facts struct {
 	Fault  error     // what was wrong with what it sent: chunks that cannot be followed, or a flood
 	Broken error     // why the connection broke, when the client did not end it in order
 
-	Frames   []Frame // that a publisher sent, or a player was sent
-	After    int     // how many of them came after Acted
-	Damaged  string  // the first frame of a publisher whose inside does not add up
-	Pings    int     // that it sent
+	Frames   []Frame   // that a publisher sent, or a player was sent
+	After    int       // how many of them came after Acted
+	Latest   time.Time // when the last of a publisher's came
+	Damaged  string    // the first frame of a publisher whose inside does not add up
+	Pings    int       // that it sent
 	Pongs    []uint32
 	Acks     []uint32 // the last acknowledgements
 	AckCount int

@@ -88,6 +88,9 @@ func (c *Client) Context() context.Context { return c.conn.Context() }
 // HandshakeTime is how long TLS and the RTMP handshake took, from the acceptance of the connection.
 func (c *Client) HandshakeTime() time.Duration { return c.conn.HandshakeTime() }
 
+// LocalAddr is our end of the connection.
+func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
 // LastRead is when the last byte came from the client.
 func (c *Client) LastRead() time.Time { return c.conn.LastRead() }
 
@@ -289,7 +292,8 @@ func (c *Client) send(cmds ...*rtmp.Command) {
 func (c *Client) complete(r *Refusal) *Refusal {
 	c.ident.Lock()
 	defer c.ident.Unlock()
-	r.Time, r.Session, r.Peer, r.App, r.FlashVer, r.BytesIn = time.Now(), c.ID, c.Addr, c.App, c.FlashVer, c.BytesRead()
+	r.Time, r.Session, r.Peer, r.Local, r.App, r.Instance = time.Now(), c.ID, c.Addr, c.LocalAddr(), c.App, c.Instance
+	r.FlashVer, r.BytesIn = c.FlashVer, c.BytesRead()
 	if r.XStatus == 0 {
 		r.XStatus = xStatus(r.Stage, r.Cause)
 	}

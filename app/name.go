@@ -160,6 +160,9 @@ func StreamKey(app, instance, stream string) string {
 	return app + "/" + instance + "/" + stream
 }
 
+// Redact shortens a stream's name, which is a key for many, for logs.
+func Redact(name string) string { return redact(name) }
+
 // redact shortens what may be a stream key for logs: its first third, at most 8 bytes.
 func redact(name string) string {
 	n := min(len(name)/3, 8)

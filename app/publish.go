@@ -238,7 +238,7 @@ const (
 // StreamEvent is something that a client did with a stream.
 type StreamEvent struct {
 	Kind StreamEventKind
-	Name string // as the client knows it; not redacted
+	Name string // as the client knows it; not redacted, see Redact
 	Key  string // in the registry
 	// Took is, at the end, how long the stream was published or played; at the first frame, how long that took from play,
 	// or from the publisher's coming when the player waited for one.

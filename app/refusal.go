@@ -75,7 +75,9 @@ type Refusal struct {
 	XStatus  int            // x-status of the Flash Media Server access log
 	Session  string         // Client.ID
 	Peer     net.Addr
+	Local    net.Addr // our address; nil when it was refused before the handshake or outside RTMP
 	App      string
+	Instance string
 	Stream   string // redacted
 	FlashVer string
 	BytesIn  uint64 // what the client had sent when it was refused

@@ -75,7 +75,7 @@ func (c *Client) leave() {
 	c.cmds.wait()
 	c.streams.closeAll() // what a handler that was still running opened
 	c.server.forget(c)
-	c.ended(reason)
+	reason = c.ended(reason)
 	if c.session == nil {
 		return
 	}
@@ -85,18 +85,19 @@ func (c *Client) leave() {
 }
 
 // ended records a connection that the transport gave up because of a limit: nobody could be
-// told any more.
-func (c *Client) ended(reason error) {
+// told any more. It returns the reason, which then is the refusal.
+func (c *Client) ended(reason error) error {
 	var recorded *Refusal
 	cause, rule, ok := causeOf(reason)
 	if !ok || errors.As(reason, &recorded) {
-		return
+		return reason
 	}
 	r := &Refusal{Stage: StageConnection, Cause: cause, Rule: rule, Err: reason}
 	if c.session == nil {
 		r.Stage = StageConnect
 	}
 	c.refused(r)
+	return r
 }
 
 // crashed ends a connection for which the server itself failed; it is to be deferred. Neither

@@ -146,8 +146,9 @@ func (w *watchdog) silence(now time.Time, active bool) {
 // idle ends a connection with NetConnection.Connect.IdleTimeOut.
 func (c *Client) idle(rule, description string) {
 	st := status.New(status.ConnectIdleTimeOut, description)
-	c.part(st, st)
-	c.refused(&Refusal{Stage: StageConnection, Cause: CauseIdle, Rule: rule, Status: st})
+	r := c.complete(&Refusal{Stage: StageConnection, Cause: CauseIdle, Rule: rule, Status: st})
+	c.part(r, st)
+	c.server.refuse(r)
 }
 
 // checkStreams looks at publishers without media and at players that cannot keep up; true when
@@ -174,8 +175,10 @@ func (c *Client) checkStreams(now time.Time) bool {
 		if err := p.check(now); err != nil {
 			st := status.New(status.PlayInsufficientBW, "The player is too slow for the stream.").With("details", p.name)
 			failed := status.New(status.PlayFailed, st.Description).With("details", p.name) // what makes players stop and say why
-			c.finishWith(err, c.onStatus(ns.id, st), c.onStatus(ns.id, failed), rtmp.CloseCommand())
-			c.refused(&Refusal{Stage: StageConnection, Cause: CauseSlow, Rule: "player_queue", Status: st, Stream: redact(p.name), stream: p.name, Err: err})
+			r := c.complete(&Refusal{Stage: StageConnection, Cause: CauseSlow, Rule: "player_queue", Status: st, Stream: redact(p.name),
+				stream: p.name, Err: err})
+			c.finishWith(r, c.onStatus(ns.id, st), c.onStatus(ns.id, failed), rtmp.CloseCommand())
+			c.server.refuse(r)
 			return true
 		}
 	}

@@ -69,7 +69,7 @@ func (f *file) connect() error {
 	}
 	_ = created.Close()
 	dsn := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: f.o.Path}).EscapedPath(), RawQuery: url.Values{"_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)", "journal_size_limit(8388608)", "cache_size(-4096)",
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)", "journal_size_limit(1048576)", "wal_autocheckpoint(256)", "cache_size(-4096)",
 		"trusted_schema(0)",
 	}, "_txlock": {"immediate"}}.Encode()}).String()
 	db, err := sql.Open("sqlite", dsn)

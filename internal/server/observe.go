@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/accesslog"
 	"penstock/internal/journal"
 	"penstock/internal/metrics"
 	"penstock/internal/page"
@@ -18,6 +19,7 @@ type observers struct {
 	recent  *page.Recent
 	journal *journal.Journal
 	metrics *metrics.Metrics
+	access  *accesslog.Log // nil: none is wanted
 }
 
 // observe opens the files that are written and lets the observers hear of what happens on the server. It shuts out the networks
@@ -35,7 +37,16 @@ func (s *Server) observe() {
 	all.metrics = metrics.New(metrics.Options{
 		Server: s.app, Journal: all.journal, Apps: slices.Collect(maps.Keys(c.Applications())), Version: s.o.Version,
 	})
+	if a := c.Log.Access; a.File != "" {
+		all.access = accesslog.Open(accesslog.Options{
+			File: a.File, MaxBytes: int64(a.MaxBytes), Keep: a.Keep, StreamNames: c.Refusals.StreamNames,
+			Software: "Penstock " + s.o.Version, Log: log,
+		})
+	}
 	all.attach(s.app)
+	if all.access != nil {
+		all.attachAccess(s.app)
+	}
 	all.unforget(s.app, log)
 	s.observers = all
 }
@@ -57,6 +68,27 @@ func (o *observers) attach(srv *app.Server) {
 	}
 }
 
+// attachAccess lets the access log hear of it too.
+func (o *observers) attachAccess(srv *app.Server) {
+	refusal, challenge, session, stream := srv.OnRefusal, srv.OnChallenge, srv.OnSession, srv.OnStream
+	srv.OnRefusal = func(r *app.Refusal) {
+		refusal(r)
+		o.access.Refusal(r)
+	}
+	srv.OnChallenge = func(r *app.Refusal) {
+		challenge(r)
+		o.access.Refusal(r)
+	}
+	srv.OnSession = func(c *app.Client, ended bool, reason error) {
+		session(c, ended, reason)
+		o.access.Session(c, ended, reason)
+	}
+	srv.OnStream = func(c *app.Client, e app.StreamEvent) {
+		stream(c, e)
+		o.access.Stream(c, e)
+	}
+}
+
 // unforget blocks what was blocked when the last process ended.
 func (o *observers) unforget(srv *app.Server, log *slog.Logger) {
 	blocks, err := o.journal.Blocks()
@@ -71,4 +103,9 @@ func (o *observers) unforget(srv *app.Server, log *slog.Logger) {
 }
 
 // close ends them, last.
-func (o *observers) close() { o.journal.Close() }
+func (o *observers) close() {
+	o.journal.Close()
+	if o.access != nil {
+		o.access.Close()
+	}
+}

@@ -32,6 +32,7 @@ func serve(t testing.TB, h Handler, set func(*Server)) *world {
 	t.Helper()
 	w := &world{Server: &Server{Handler: h, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
 	w.OnRefusal = func(r *Refusal) {
+		wantCodeOf(t, w.Server, r)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.refusals = append(w.refusals, r)
@@ -48,6 +49,16 @@ func serve(t testing.TB, h Handler, set func(*Server)) *world {
 	go func() { defer close(done); _ = w.Serve(l) }()
 	t.Cleanup(func() { _ = w.Close(); <-done })
 	return w
+}
+
+// wantCodeOf checks that the server's own refusals have the code that Code says. Handlers choose theirs.
+func wantCodeOf(t testing.TB, s *Server, r *Refusal) {
+	switch r.Cause {
+	case CauseUnknownApp, CauseBadName, CauseTimeout, CauseMalformed, CauseEncoding, CauseNoAbility, CauseBusyName, CauseNotFound, CauseShutdown:
+		if want := Code(r.Stage, r.Cause); s.Words == nil && r.Status != nil && r.Status.Code != want {
+			t.Errorf("%s for %s has the code %s, Code says %s", r.Cause, r.Stage, r.Status.Code, want)
+		}
+	}
 }
 
 // live is a Mux with the plain application "live".

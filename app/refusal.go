@@ -209,6 +209,8 @@ func Code(stage Stage, cause Cause) status.Code {
 		return status.ConnectClosed
 	}
 	switch cause {
+	case CauseEncoding:
+		return status.CallBadVersion // as captured
 	case CauseBadName:
 		return status.ConnectInvalidApp
 	case CauseFailed, CauseTimeout, CauseMalformed, CauseIdle, CauseProtocol:

@@ -53,9 +53,7 @@ func (ad *Admission) Close(ctx context.Context) {
 	done := make(chan struct{})
 	for _, r := range ad.apps {
 		go func() {
-			if r.hooks != nil {
-				r.hooks.Close(ctx)
-			}
+			r.close(ctx)
 			done <- struct{}{}
 		}()
 	}
@@ -63,6 +61,23 @@ func (ad *Admission) Close(ctx context.Context) {
 		<-done
 	}
 	ad.authority.Close()
+}
+
+// close waits for the ends of players over HTTP, which are noticed a moment after their requests are over, and delivers what hooks
+// are to be told.
+func (r *Rules) close(ctx context.Context) {
+	if r.hooks == nil {
+		return
+	}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for r.viewers.Load() > 0 && ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	r.hooks.Close(ctx)
 }
 
 func (ad *Admission) compile(name string, a config.App, log *slog.Logger) (*Rules, error) {

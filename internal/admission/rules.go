@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"penstock/amf"
@@ -25,6 +26,8 @@ type Rules struct {
 	hooks                        *hook.Hooks // nil: nobody is asked
 	words                        map[string]config.Words
 	exempt                       config.Networks
+	guesses                      guesses
+	viewers                      atomic.Int64 // players over HTTP whose end is still to be told
 }
 
 // Client is the rules for a client that has connected. Its methods are an app.LiveOptions.
@@ -67,7 +70,8 @@ func (r *Rules) Connect(ctx context.Context, c *app.Client, args []amf.Value) (*
 			cr.request.User = "user:" + user
 		}
 	}
-	release, err := r.quota.Connect(r.who(&cr.request))
+	who := r.who(&cr.request)
+	release, err := r.quota.Connect(who)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ func (r *Rules) Connect(ctx context.Context, c *app.Client, args []amf.Value) (*
 		over = "rtmps"
 	}
 	cr.release, cr.session = release, r.begin(c.ID, over, &cr.request)
-	if err := cr.ask(ctx, hook.Connect, hook.Details{User: cr.request.User, Query: c.Query}); err != nil {
+	if _, err := r.ask(ctx, cr.session, who.IP, hook.Connect, hook.Details{User: cr.request.User, Query: c.Query}); err != nil {
 		release()
 		return nil, err
 	}
@@ -107,17 +111,17 @@ func (r *Rules) begin(id, over string, q *auth.Request) *hook.Session {
 	return r.hooks.Session(c)
 }
 
-func (c *Client) ask(ctx context.Context, e hook.Event, d hook.Details) error {
-	_, err := ask(ctx, c.session, e, d)
-	return err
-}
-
-// ask asks the hooks, when there are any.
-func ask(ctx context.Context, s *hook.Session, e hook.Event, d hook.Details) (stream string, err error) {
+// ask asks the hooks, when there are any, about a client from an address.
+func (r *Rules) ask(ctx context.Context, s *hook.Session, from string, e hook.Event, d hook.Details) (stream string, err error) {
 	if s == nil {
 		return "", nil
 	}
-	return s.Ask(ctx, e, d)
+	if err := r.guesses.pause(ctx, from); err != nil {
+		return "", err
+	}
+	stream, err = s.Ask(ctx, e, d)
+	r.guesses.note(from, err)
+	return stream, err
 }
 
 // tell tells the hooks, when there are any.
@@ -138,12 +142,13 @@ func (c *Client) Publish(ctx context.Context, p *app.PublishRequest) error {
 	if err := c.publish.Check(ctx, &q); err != nil {
 		return err
 	}
-	stream, err := c.quota.Publish(c.who(&q))
+	who := c.who(&q)
+	stream, err := c.quota.Publish(who)
 	if err != nil {
 		return err
 	}
 	d := hook.Details{User: q.User, Stream: q.Stream, Type: p.Type, Query: p.Query}
-	rename, err := ask(ctx, c.session, hook.Publish, d)
+	rename, err := c.ask(ctx, c.session, who.IP, hook.Publish, d)
 	if err != nil {
 		stream.End()
 		return err
@@ -164,12 +169,13 @@ func (c *Client) Play(ctx context.Context, p *app.PlayRequest) error {
 	if err := c.play.Check(ctx, &q); err != nil {
 		return err
 	}
-	release, err := c.quota.Play(c.who(&q), p.Replaces)
+	who := c.who(&q)
+	release, err := c.quota.Play(who, p.Replaces)
 	if err != nil {
 		return err
 	}
 	d := hook.Details{User: q.User, Stream: q.Stream, Query: p.Query, Start: p.Start, Length: p.Length, Reset: p.Reset}
-	rename, err := ask(ctx, c.session, hook.Play, d)
+	rename, err := c.ask(ctx, c.session, who.IP, hook.Play, d)
 	if err != nil {
 		release()
 		return err
@@ -202,7 +208,8 @@ func (c *Client) Call(ctx context.Context, method string) error {
 	if err := c.mayCall(ctx); err != nil {
 		return err
 	}
-	return c.ask(ctx, hook.Call, hook.Details{User: c.request.User, Method: method})
+	_, err := c.ask(ctx, c.session, c.who(&c.request).IP, hook.Call, hook.Details{User: c.request.User, Method: method})
+	return err
 }
 
 // mayCall asks the rules, or remembers what they said.

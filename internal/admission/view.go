@@ -48,7 +48,9 @@ func (r *Rules) View(req *http.Request, q *auth.Request) error {
 		releaseConnection()
 		return err
 	}
+	r.viewers.Add(1)
 	context.AfterFunc(req.Context(), func() {
+		defer r.viewers.Add(-1)
 		releasePlayer()
 		releaseConnection()
 		end()
@@ -75,16 +77,17 @@ func fill(q *auth.Request, req *http.Request) {
 func (r *Rules) askView(ctx context.Context, q *auth.Request) (end func(), err error) {
 	var id [6]byte
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	from := r.who(q).IP
 	s := r.begin(base64.RawURLEncoding.EncodeToString(id[:]), "http", q)
 	began := time.Now()
 	goodbye := func() {
 		tell(s, hook.Disconnect, hook.Details{User: q.User, Seconds: time.Since(began).Seconds()})
 	}
-	if _, err := ask(ctx, s, hook.Connect, hook.Details{User: q.User, Query: q.Query}); err != nil {
+	if _, err := r.ask(ctx, s, from, hook.Connect, hook.Details{User: q.User, Query: q.Query}); err != nil {
 		return nil, err
 	}
 	d := hook.Details{User: q.User, Stream: q.Stream, Query: q.Query, Start: -2, Length: -1}
-	rename, err := ask(ctx, s, hook.Play, d)
+	rename, err := r.ask(ctx, s, from, hook.Play, d)
 	if err != nil {
 		goodbye()
 		return nil, err

@@ -213,8 +213,9 @@ func TestClientLeaves(t *testing.T) {
 		if _, err := s.Ask(ctx, Publish, Details{Stream: "cam"}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
+		s.Tell(Disconnect, Details{})
 		time.Sleep(time.Minute)
-		tr.want(t, "0s AbCd1234-1 publish#1", "1s AbCd1234-2 unpublish#1")
+		tr.want(t, "0s AbCd1234-1 publish#1", "1s AbCd1234-2 unpublish#1", "2s AbCd1234-3 disconnect#1")
 	})
 }
 

@@ -38,10 +38,21 @@ const (
 // stage is what is refused when an event is.
 func (e Event) stage() app.Stage { return app.Stage(e) }
 
-// end is the event that follows e.
-func (e Event) end() Event {
-	return map[Event]Event{Connect: Disconnect, Publish: Unpublish, Play: Stop}[e]
+// ends are the events that follow e when it is over.
+func (e Event) ends() []Event {
+	switch e {
+	case Connect:
+		return []Event{Disconnect}
+	case Publish:
+		return []Event{Unpublish, Done}
+	case Play:
+		return []Event{Stop, Done}
+	}
+	return nil
 }
+
+// asks reports whether e may be refused.
+func (e Event) asks() bool { return e.ends() != nil || e == Call }
 
 // Options say whom to tell what.
 type Options struct {

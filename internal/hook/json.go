@@ -31,7 +31,7 @@ func (jsonFormat) read(m *Message, resp *http.Response, body []byte) (answer, er
 	if resp.StatusCode/100 != 2 && !refused {
 		return answer{}, nonsense("HTTP status %d", resp.StatusCode)
 	}
-	if m.Event.end() == "" && m.Event != Call || m.Decided != "" { // it only tells
+	if !m.Event.asks() || m.Decided != "" { // it only tells
 		return answer{allow: true}, nil
 	}
 	var j jsonAnswer

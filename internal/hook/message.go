@@ -3,6 +3,7 @@ package hook
 import (
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -48,15 +49,21 @@ type Details struct {
 	Reason   string  `json:"reason,omitempty"` // of disconnect
 }
 
-// message makes an event of details. s.mu must be held.
+// number gives an event that is sent for the first time its place in the session.
+func (s *Session) number(m *Message) {
+	if m.Sequence == 0 {
+		s.sequence++
+		m.Sequence, m.ID = s.sequence, m.Session+"-"+strconv.Itoa(s.sequence)
+	}
+}
+
+// message makes an event of details.
 func (s *Session) message(e Event, d Details) *Message {
-	s.sequence++
 	c := &s.client
 	m := &Message{
-		Event: e, Session: c.ID, Sequence: s.sequence, Time: time.Now().UTC(), App: c.App, Instance: c.Instance, Over: c.Over,
+		Event: e, Session: c.ID, Time: time.Now().UTC(), App: c.App, Instance: c.Instance, Over: c.Over,
 		TCURL: c.TCURL, PageURL: c.PageURL, SWFURL: c.SWFURL, FlashVer: c.FlashVer, Details: d,
 	}
-	m.ID = eventID(c.ID, s.sequence)
 	if c.Addr != nil {
 		m.IP = c.Addr.String()
 		if a, err := netip.ParseAddrPort(m.IP); err == nil {

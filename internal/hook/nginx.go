@@ -102,7 +102,7 @@ func (nginxFormat) read(m *Message, resp *http.Response, body []byte) (answer, e
 func nginxRedirect(m *Message, location string) answer {
 	lower := strings.ToLower(location)
 	switch {
-	case location == "" || m.Event.end() == "":
+	case location == "" || m.Event.ends() == nil:
 		return answer{allow: true}
 	case strings.HasPrefix(lower, "rtmp://"), strings.HasPrefix(lower, "rtmps://"):
 		return answer{redirect: location}

@@ -31,6 +31,7 @@ func (s *Session) send(it *item) {
 		s.tellOf(it.m, 1)
 		return
 	}
+	s.number(it.m)
 	ctx, cancel := context.WithDeadline(s.hooks.ctx, it.deadline)
 	defer cancel()
 	var r result
@@ -51,12 +52,12 @@ func (s *Session) send(it *item) {
 func (s *Session) afterwards(m *Message, r result, why gone) {
 	switch {
 	case r.err == nil && r.answer.allow && why == refused:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if e := m.Event.end(); e != "" { // it believes that the client is there
-			d := m.Details
-			d.Query, d.Reason = nil, "the answer came too late"
-			s.tell(e, d)
+		d := m.Details
+		d.Reason = "the answer came too late"
+		for _, e := range m.Event.ends() { // it believes that the client is there
+			if s.hooks.o.URLs[e] != "" {
+				s.insist(s.message(e, d), 1) // now: the end of the session may be queued already
+			}
 		}
 	case r.err != nil && s.hooks.o.AllowWhenDown && why != refused:
 		s.tellOf(m, 2)
@@ -71,6 +72,7 @@ func (s *Session) tellOf(m *Message, attempt int) {
 
 // insist sends an event that only tells, several times when it is not taken.
 func (s *Session) insist(m *Message, attempt int) {
+	s.number(m)
 	for ; ; attempt++ {
 		if attempt > 1 {
 			s.patience(attempt - 1)

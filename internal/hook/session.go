@@ -3,7 +3,6 @@ package hook
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -13,12 +12,13 @@ type Session struct {
 	hooks  *Hooks
 	client Client
 
-	mu       sync.Mutex
-	sequence int
-	queue    []*item
-	running  bool          // a goroutine sends what is queued
-	hurry    chan struct{} // closed while a question waits; see patience
-	asked    int           // questions that wait
+	sequence int // of the last event that was sent; the goroutine that sends has it
+
+	mu      sync.Mutex
+	queue   []*item
+	running bool          // a goroutine sends what is queued
+	hurry   chan struct{} // closed while a question waits; see patience
+	asked   int           // questions that wait
 }
 
 // item is an event that waits to be sent.
@@ -44,8 +44,6 @@ type result struct {
 	answer answer
 	err    error // there is no answer
 }
-
-func eventID(session string, sequence int) string { return session + "-" + strconv.Itoa(sequence) }
 
 // Ask sends an event that may be refused, and waits for the answer: it returns the name that a stream gets ("" as it is), or an
 // *app.Refusal. An event without an address is allowed.

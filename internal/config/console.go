@@ -10,7 +10,8 @@ import (
 // Console is who may look at the console and use the API, and what they may do there. As long as there is no user and no token,
 // both answer this machine only, to which everything is allowed. There are three roles: a viewer reads, an operator also ends
 // connections, releases the names of streams and blocks networks, an admin also unloads applications. After five wrong passwords
-// within a minute, a user is refused for a minute from that address; likewise the tokens from an address. A proxy before the
+// within a minute, a user is refused for a minute from that address; likewise the tokens from an address, and after thirty wrong
+// passwords, every user from an address other than this machine's. A proxy before the
 // server should give it `X-Forwarded-For` and, when it speaks TLS, `X-Forwarded-Proto`.
 type Console struct {
 	Session Duration `yaml:"session"` // how long a log-in holds

@@ -21,6 +21,8 @@ const (
 
 // Table remembers failures, by whom the caller says: an address together with a user. It is safe for concurrent use.
 type Table struct {
+	max int
+
 	mu     sync.Mutex
 	byWho  map[string]*list.Element
 	recent *list.List // of *attempt, the most recently used first
@@ -36,8 +38,11 @@ type attempt struct {
 }
 
 // New returns an empty Table.
-func New() *Table {
-	return &Table{byWho: make(map[string]*list.Element), recent: list.New()}
+func New() *Table { return NewTable(MaxFailures) }
+
+// NewTable returns an empty Table of another limit than MaxFailures.
+func NewTable(failures int) *Table {
+	return &Table{max: failures, byWho: make(map[string]*list.Element), recent: list.New()}
 }
 
 // Try runs verify unless who must wait, and counts its failure. One who must wait is told how long, whatever it brings; attempts
@@ -127,7 +132,7 @@ func (t *Table) count(a *attempt, ok bool) {
 	if a.failures++; a.failures == 1 {
 		a.since = time.Now()
 	}
-	if a.failures >= MaxFailures {
+	if a.failures >= t.max {
 		a.until = time.Now().Add(Penalty)
 	}
 }

@@ -116,3 +116,13 @@ func TestAttemptsAreBounded(t *testing.T) {
 	}
 	close(end)
 }
+
+func TestOwnLimit(t *testing.T) {
+	at := NewTable(7)
+	for i := range 8 {
+		wait, _, _ := at.Try(t.Context(), "a", func() (bool, error) { return false, nil })
+		if locked := wait > 0; locked != (i == 7) {
+			t.Errorf("attempt %d: wait %v", i+1, wait)
+		}
+	}
+}

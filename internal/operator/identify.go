@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -33,7 +34,15 @@ func (a *Authority) Identify(r *http.Request) (Identity, *Denied) {
 }
 
 // LoggedIn is Identify for what other rules guard too: it looks at the cookie of a session only.
-func (a *Authority) LoggedIn(r *http.Request) (Identity, bool) { return a.sessions.of(r) }
+// The page of another origin is not let in, which a cookie alone does not see when it is another port of the same host.
+func (a *Authority) LoggedIn(r *http.Request) (Identity, bool) {
+	if origin := r.Header.Get("Origin"); origin != "" {
+		if u, err := url.Parse(origin); err != nil || !strings.EqualFold(u.Host, r.Host) {
+			return Identity{}, false
+		}
+	}
+	return a.sessions.of(r)
+}
 
 // authorize judges an Authorization header (RFC 9110 §11.6.2).
 func (a *Authority) authorize(r *http.Request, given string) (Identity, *Denied) {
@@ -74,7 +83,7 @@ func (a *Authority) byPassword(ctx context.Context, peer, name, entered string) 
 	if !known {
 		u.hash = a.decoy
 	}
-	wait, ok, err := a.attempts.Try(ctx, lockout.AddrKey(remote(peer))+" user "+name, func() (bool, error) {
+	wait, ok, err := a.slowed(ctx, peer, name, func() (bool, error) {
 		same, err := a.passwords.Check(ctx, u.hash, entered)
 		return same && known, err
 	})
@@ -88,6 +97,21 @@ func (a *Authority) byPassword(ctx context.Context, peer, name, entered string) 
 		return Identity{}, denied(http.StatusUnauthorized, "The user name or the password is wrong.")
 	}
 	return Identity{Name: name, Role: u.role, By: ByPassword, session: a.sessions.ctx}, nil
+}
+
+// slowed runs the check of a password unless who asks has to wait.
+func (a *Authority) slowed(ctx context.Context, peer, name string, check func() (bool, error)) (wait time.Duration, ok bool, err error) {
+	address := lockout.AddrKey(remote(peer))
+	one := func() (ok bool, err error) {
+		wait, ok, err = a.attempts.Try(ctx, address+" user "+name, check)
+		return ok, err
+	}
+	if loopback(hostOnly(peer)) {
+		ok, err = one()
+		return wait, ok, err
+	}
+	all, ok, err := a.addresses.Try(ctx, address, one)
+	return max(wait, all), ok, err
 }
 
 // failed is the answer when an attempt was not made.

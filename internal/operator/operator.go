@@ -67,6 +67,10 @@ type Token struct {
 	Role   Role
 }
 
+// maxAddressFailures is how many wrong passwords within a minute cost an address a minute, whoever's they are: checking one costs
+// time and memory, and there are many names to guess. It does not hold for this machine, where a proxy asks for everybody.
+const maxAddressFailures = 30
+
 // DefaultSession is how long a log-in holds when Options do not say.
 const DefaultSession = 12 * time.Hour
 
@@ -85,7 +89,8 @@ type Authority struct {
 	users     map[string]user
 	decoy     password.Hash // what an unknown user's password is compared with
 	tokens    []token
-	attempts  *lockout.Table
+	attempts  *lockout.Table // by address and user
+	addresses *lockout.Table // by address
 	passwords *password.Checker
 	sessions  *sessions
 	origins   *http.CrossOriginProtection
@@ -116,7 +121,8 @@ func New(o Options, log *slog.Logger) (*Authority, error) {
 		o.Session = DefaultSession
 	}
 	a := &Authority{
-		path: o.Path, users: make(map[string]user, len(o.Users)), attempts: lockout.New(), passwords: o.Passwords,
+		path: o.Path, users: make(map[string]user, len(o.Users)), attempts: lockout.New(),
+		addresses: lockout.NewTable(maxAddressFailures), passwords: o.Passwords,
 		origins: http.NewCrossOriginProtection(), log: log,
 	}
 	hashes := make([]password.Hash, 0, len(o.Users))

@@ -165,6 +165,59 @@ func TestGuessing(t *testing.T) {
 	})
 }
 
+// Who tries one password after another under many names pays too, unless it is a proxy on this machine that asks for many.
+func TestGuessingNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := authority(t, options())
+		try := func(user, from string) int {
+			w, _ := logIn(t, a, `{"user":"`+user+`","password":"pw"}`, "From", from)
+			return w.Code
+		}
+		for i := range maxAddressFailures {
+			for _, from := range []string{"192.0.2.1:1", "127.0.0.1:1"} {
+				if code := try(fmt.Sprint("guess", i), from); code != http.StatusUnauthorized {
+					t.Fatalf("%d from %s: %d", i, from, code)
+				}
+			}
+		}
+		for from, want := range map[string]int{"192.0.2.1:2": 429, "192.0.2.2:1": 200, "127.0.0.1:1": 200} {
+			if code := try("otto", from); code != want {
+				t.Errorf("from %s: %d, want %d", from, code, want)
+			}
+		}
+		time.Sleep(lockout.Penalty)
+		if code := try("otto", "192.0.2.1:1"); code != http.StatusOK {
+			t.Errorf("after the penalty: %d", code)
+		}
+	})
+}
+
+// Another port of the same host is another origin, for which browsers send the cookie all the same.
+func TestLoggedIn(t *testing.T) {
+	a, _ := authority(t, options())
+	_, c := logIn(t, a, `{"user":"vera","password":"pw"}`)
+	for name, tc := range map[string]struct {
+		headers []string
+		in      bool
+	}{
+		"no origin":      {nil, true},
+		"own origin":     {[]string{"Origin", "http://TV.example:8080"}, true},
+		"another port":   {[]string{"Origin", "http://tv.example:3000"}, false},
+		"another site":   {[]string{"Origin", "https://evil.example"}, false},
+		"no site at all": {[]string{"Origin", "null"}, false},
+	} {
+		id, ok := a.LoggedIn(request("GET", "/live/a.flv", "", append(tc.headers, "Cookie", c.Name+"="+c.Value)...))
+		if ok != tc.in || ok != (id.Name == "vera") {
+			t.Errorf("%s: %+v %t", name, id, ok)
+		}
+	}
+	r := request("GET", "/live/a.flv", "")
+	r.SetBasicAuth("vera", "pw")
+	if _, ok := a.LoggedIn(r); ok {
+		t.Error("a password is for players, not for this")
+	}
+}
+
 // A session ends with its time, with the log-out and with the server, and what runs for it ends too.
 func TestSessionEnds(t *testing.T) {
 	for name, end := range map[string]func(a *Authority, c *http.Cookie){

@@ -177,7 +177,7 @@ func (c *Client) expel(rule string, s *status.Status) bool {
 		}
 	}
 	r := c.complete(&Refusal{Stage: StageConnection, Cause: CauseOperator, Rule: rule, Status: s})
-	c.finish(r, told)
+	c.part(r, told)
 	c.server.refuse(r)
 	return true
 }
@@ -209,9 +209,13 @@ func (c *Client) finish(reason error, s *status.Status) {
 	c.finishWith(reason, append(cmds, rtmp.CloseCommand())...)
 }
 
-// part is finish for a client that is publishing or playing: it is told on its streams too, as an error, because FFmpeg and others
-// print those alone, and what ends a connection in order is none.
+// part is finish for a client that may be publishing or playing: it is told on its streams too, as an error, because FFmpeg and
+// others print those alone, and what ends a connection in order is none. A nil status is told to nobody.
 func (c *Client) part(reason error, s *status.Status) {
+	if s == nil {
+		c.finish(reason, nil)
+		return
+	}
 	var cmds []*rtmp.Command
 	for _, ns := range c.streams.all() {
 		code := status.PublishDenied

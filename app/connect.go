@@ -262,8 +262,26 @@ func (c *Client) refuseConnect(cmd *rtmp.Command, err error) {
 		m, _ = cmd.Error(status.New(r.Status.Code, r.Status.Description)).Message()
 	}
 	bye, _ := rtmp.CloseCommand().Message()
-	c.conn.Finish(c.complete(r), append(greeting(), m, bye)...)
+	msgs := append(greeting(), m)
+	if m := c.encoderWords(r); m != nil {
+		msgs = append(msgs, m)
+	}
+	c.conn.Finish(c.complete(r), append(msgs, bye)...)
 	c.server.refuse(r)
+}
+
+// encoderWords repeats to a live encoder why its connect is refused, as a refused publish: OBS (29 to 32) shows and logs no
+// word of a refused connect, but does of that. Others have left when it comes. nil: not for this client or this refusal.
+func (c *Client) encoderWords(r *Refusal) *rtmp.Message {
+	if !strings.HasPrefix(c.FlashVer, "FMLE/") || r.Cause == CauseChallenge || r.Cause == CauseRedirect {
+		return nil
+	}
+	text := r.Status.Description
+	if strings.Contains(text, "?reason=authfailed") { // for programs
+		text = "The user name or the password is wrong."
+	}
+	m, _ := rtmp.OnStatus(0, status.New(status.PublishDenied, text)).Message()
+	return m
 }
 
 // Block shuts a network out.

@@ -141,6 +141,37 @@ func TestConnectRefusals(t *testing.T) {
 	}
 }
 
+// A live encoder is told twice, since OBS shows nothing of a refused connect; an encoder that is asked to log in is told once.
+func TestEncodersAreToldTwice(t *testing.T) {
+	mux := NewMux()
+	refuse := func(name string, err error) {
+		mux.HandleFunc(name, func(context.Context, *Client, []amf.Value) (Session, error) { return nil, err })
+	}
+	refuse("no", Reject("Ask Ada for a key.", nil))
+	refuse("who", &Refusal{Cause: CauseChallenge, Status: status.New(status.ConnectRejected, "Who are you?")})
+	refuse("moved", Redirect("rtmp://example.com/live"))
+	w := serve(t, mux, nil)
+	for _, tt := range []struct {
+		app, flashVer string
+		twice         bool
+	}{
+		{"no", "FMLE/3.0 (compatible; FMSc/1.0)", true}, {"no", "WIN 32,0,0,465", false}, {"no", "LNX 9,0,124,2", false},
+		{"who", "FMLE/3.0 (compatible; FMSc/1.0)", false}, {"moved", "FMLE/3.0 (compatible; FMSc/1.0)", false},
+	} {
+		p := rtmptest.Dial(t, w.addr)
+		p.Handshake()
+		p.Connect(tt.app, rtmptest.Property("flashVer", tt.flashVer))
+		st := p.WantError(1, status.ConnectRejected)
+		if tt.twice {
+			if m := p.WantStatus(status.PublishDenied); m.Status.Description != st.Description {
+				t.Errorf("%s: %v after %v", tt.flashVer, m.Status, st)
+			}
+		}
+		p.WantCommand("close")
+		p.WantClosed()
+	}
+}
+
 func TestRefusalBodies(t *testing.T) {
 	mux := NewMux()
 	mux.HandleFunc("no", func(context.Context, *Client, []amf.Value) (Session, error) { return nil, Reject("", nil) })

@@ -28,6 +28,7 @@ func TestKick(t *testing.T) {
 			t.Fatal("not kicked")
 		}
 		if st != nil { // a Flash Player, which this is, raises NetConnection.Connect.Closed by itself
+			p.WantStatus(status.PublishDenied)
 			if got := p.WantStatus(st.Code).Status; got.Description != st.Description {
 				t.Errorf("told %q, want %q", got.Description, st.Description)
 			}

@@ -94,6 +94,16 @@ func TestPartingWords(t *testing.T) {
 			}
 			p.WantCommand("close")
 			p.WantClosed()
+
+			p = open(t, w)
+			tt.open(p)
+			for _, c := range w.Clients() { // the other may still be here: it has been told already
+				w.Kick(c.ID, status.New(status.ConnectClosed, "Good night."))
+			}
+			if m := p.WantStatus(tt.code); m.Status.Description != "Good night." {
+				t.Errorf("kicked with %v", m.Status)
+			}
+			p.WantStatus(status.ConnectClosed)
 		})
 	}
 }

@@ -78,7 +78,7 @@ func rules() []*scenario {
 	signed := `signed_urls: {secret: ` + urlSecret + `}`
 	return []*scenario{
 		{title: "From a network that is denied", what: "The client's address is in `deny_networks` of the action.",
-			cause: app.CausePolicy, xStatus: 403, rule: ".deny_networks", access: "deny_networks: [loopback]", stages: onAll},
+			cause: app.CausePolicy, xStatus: 403, rule: ".deny_networks", access: "deny_networks: [loopback]", stages: onAll, obs: true},
 		{title: "From a network that is not allowed", what: "The client's address is not in `allow_networks` of the action.",
 			cause: app.CausePolicy, xStatus: 403, rule: ".allow_networks", access: "allow_networks: [192.0.2.0/24]", stages: onAll},
 		{title: "From a page of another site", what: "The client says that it is on no page of the `origins` (here it names none, or another).",
@@ -86,7 +86,7 @@ func rules() []*scenario {
 			ask: func(g *target) { g.page = "https://evil.test/player" }},
 
 		{title: "Without a stream key", what: "There are stream keys, and the client brings none.",
-			cause: app.CauseHandler, xStatus: 401, rule: ".keys", access: keys, stages: onBoth},
+			cause: app.CauseHandler, xStatus: 401, rule: ".keys", access: keys, stages: onBoth, obs: true},
 		{title: "With a wrong stream key", what: "The client's key is none of those that open the stream.",
 			cause: app.CauseHandler, xStatus: 401, rule: ".keys", access: keys, stages: onAll, query: "key=wrong"},
 		{title: "Without a user", what: "There are users, and the client names none.",
@@ -116,32 +116,35 @@ func rules() []*scenario {
 	}
 }
 
-// encoders are the scenarios of the log-in that came with Flash Media Server. Each step of it is a refusal.
+// encoders are the scenarios of the log-in that came with Flash Media Server. Its first two steps are a rejected connect each, but
+// no refusal; a client that does not take the second is refused five seconds later, which tells the operator why it is not there.
 func encoders() []*scenario {
 	as := func(user, password string) func(g *target) {
 		return func(g *target) { g.user, g.password = user, password }
 	}
-	players := map[*client]string{rtmpdump: "logs in as a publisher only, and cannot publish"}
-	config := func(mode string) string { return "encoder_auth: {mode: " + mode + ", users: {alice: secret}}" }
 	one := func(title, what, mode string, s scenario) *scenario {
-		s.title, s.what, s.application = title, what, config(mode)
+		s.title, s.what = title, what
+		s.application = "encoder_auth: {mode: " + mode + ", users: {alice: secret}}"
 		s.cause, s.xStatus, s.rule, s.stages = app.CauseHandler, 401, "apps.live.encoder_auth", onConnect
+		if s.ask != nil {
+			s.cannot = map[*client]string{rtmpdump: "logs in as a publisher only, and cannot publish"}
+		}
 		return &s
 	}
-	steps := func(n int) map[*client]int { return map[*client]int{ffmpeg: n, gstreamer: n} }
 	asks := map[*client]string{gstreamer: "no username for adobe authentication"}
-	fails := map[*client]string{gstreamer: "authentication failed; wrong credentials?"}
+	fails := map[*client]string{gstreamer: "authentication failed; wrong credentials?", obs: "The user name or the password is wrong."}
 	unknown := map[*client]string{gstreamer: "unhandled authmod"} // 1.22 knows adobe only
 	return []*scenario{
-		one("Without the log-in of encoders (adobe)", "The encoder has no user and password to log in with.", "adobe", scenario{shows: asks}),
-		one("With a wrong password in the log-in of encoders (adobe)", "The first refusal asks for a log-in, the second sends the challenge, the third says that the answer is wrong.",
-			"adobe", scenario{ask: as("alice", "wrong"), cannot: players, steps: steps(3), shows: fails}),
-		one("As an unknown user in the log-in of encoders (adobe)", "The same three steps: whether there is such a user cannot be told from outside.",
-			"adobe", scenario{ask: as("mallory", "secret"), cannot: players, steps: steps(3), shows: fails}),
+		one("Without the log-in of encoders (adobe)", "The client does not begin to log in within five seconds of being asked to.",
+			"adobe", scenario{shows: asks}),
+		one("With a wrong password in the log-in of encoders (adobe)", "The client connects three times: to be asked to log in, to be given the challenge, and to answer it. The last is refused.",
+			"adobe", scenario{ask: as("alice", "wrong"), shows: fails, obs: true, logsIn: true}),
+		one("As an unknown user in the log-in of encoders (adobe)", "The same: whether there is such a user cannot be told from outside.",
+			"adobe", scenario{ask: as("mallory", "secret"), shows: fails}),
 		one("Without the log-in of encoders (llnw)", "The same with the method of Limelight, which GStreamer 1.22 does not know.", "llnw", scenario{shows: unknown}),
-		one("With a wrong password in the log-in of encoders (llnw)", "Three steps, as above.",
-			"llnw", scenario{ask: as("alice", "wrong"), cannot: players, steps: map[*client]int{ffmpeg: 3, gstreamer: 1}, shows: unknown}),
-		one("As an unknown user in the log-in of encoders (llnw)", "Three steps, as above.",
-			"llnw", scenario{ask: as("mallory", "secret"), cannot: players, steps: map[*client]int{ffmpeg: 3, gstreamer: 1}, shows: unknown}),
+		one("With a wrong password in the log-in of encoders (llnw)", "Three connections, as above.",
+			"llnw", scenario{ask: as("alice", "wrong"), shows: unknown}),
+		one("As an unknown user in the log-in of encoders (llnw)", "Three connections, as above.",
+			"llnw", scenario{ask: as("mallory", "secret"), shows: unknown}),
 	}
 }

@@ -23,10 +23,6 @@ var elsewhere = []struct {
 	{app.CauseFailed, "needs a fault in an application", "`app`, `test/codes`"},
 	{app.CauseTimeout, "needs an application that does not answer, which one written in Go may", "`app`"},
 	{app.CauseNoAbility, "every application of the configuration takes and gives streams; one written in Go need not", "`app`"},
-	{app.CauseHook, "no hook can be configured yet", "`app`"},
-	{app.CauseHookLate, "no hook can be configured yet", "`app`"},
-	{app.CauseHookDown, "no hook can be configured yet", "`app`"},
-	{app.CauseShutdown, "there is no way yet to stop an application from outside", "`test/codes`"},
 	{app.CauseMalformed, "these clients send what makes sense", "`app`, `test/hostile`"},
 	{app.CauseEncoding, "these clients send AMF that can be decoded", "`app`, `test/codes`, `test/hostile`"},
 	{app.CauseProtocol, "these clients keep the rules of the chunk stream", "`rtmp/chunk`, `test/hostile`"},
@@ -35,7 +31,7 @@ var elsewhere = []struct {
 // A new cause must be shown to clients, or be named above.
 func TestEveryCauseIsThere(t *testing.T) {
 	there := make(map[app.Cause]bool)
-	for _, s := range scenarios() {
+	for _, s := range scenarios(t, nil) {
 		there[s.cause] = true
 	}
 	for _, e := range elsewhere {

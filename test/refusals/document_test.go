@@ -7,11 +7,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"penstock/app"
 )
+
+// program is where an operator's program listens.
+var program = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
 var theClients = regexp.MustCompile(`The clients were .*`)
 
@@ -23,15 +27,25 @@ type section struct {
 	results []*result
 }
 
+// A report is all that came of the tests.
+type report struct {
+	scenarios []*scenario
+	results   [][]*result
+	codes     []*codeRow
+}
+
 // document is docs/refusals.md.
-func document(t *testing.T, list []*scenario, results [][]*result) string {
+func document(t *testing.T, rep *report) string {
 	t.Helper()
 	b := &strings.Builder{}
 	b.WriteString(introduction)
-	fmt.Fprintf(b, "The clients were %s.\n\n", strings.Join(versions(t, clients), ", "))
+	fmt.Fprintf(b, "The clients were %s.\n\n", strings.Join(versions(t, append(clients, obs)), ", "))
+	b.WriteString(aboutCodes)
+	b.WriteString(codeTable(rep.codes))
+	b.WriteString(codeChoice)
 	var sections []section
-	for i, s := range list {
-		sections = append(sections, section{s, results[i]})
+	for i, s := range rep.scenarios {
+		sections = append(sections, section{s, rep.results[i]})
 	}
 	slices.SortStableFunc(sections, func(a, b section) int { return cmp.Compare(order(a.cause), order(b.cause)) })
 	b.WriteString("## All refusals\n\n| refused | cause | x-status | rule | code |\n| --- | --- | --- | --- | --- |\n")
@@ -91,11 +105,15 @@ func (o *outcome) row() string {
 	if o.cannot != "" {
 		return fmt.Sprintf("%s | – | *not tried: %s*", o.client.name, o.cannot)
 	}
+	exit := strconv.Itoa(o.exit)
+	if o.client == obs {
+		exit = "stays"
+	}
 	lines := make([]string, 0, len(o.printed))
 	for _, line := range o.printed {
 		lines = append(lines, code(line))
 	}
-	return fmt.Sprintf("%s, %s | %d | %s", o.client.name, o.action, o.exit, strings.Join(lines, "<br>"))
+	return fmt.Sprintf("%s, %s | %s | %s", o.client.name, o.action, exit, strings.Join(lines, "<br>"))
 }
 
 // steps are the refusals of the client that had most.
@@ -120,7 +138,7 @@ func (s section) shownConfig() string {
 	var b strings.Builder
 	b.WriteString("apps:\n  live:\n")
 	if s.application != "" {
-		return b.String() + indent(4, s.application)
+		return b.String() + program.ReplaceAllString(indent(4, s.application), "http://127.0.0.1:8000")
 	}
 	for _, stage := range s.stages {
 		b.WriteString(indent(4, s.yaml(stage)))

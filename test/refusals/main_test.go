@@ -15,7 +15,7 @@ import (
 var workDir string
 
 // atOnce is how many clients run at the same time: they mostly wait for answers, not for the processor.
-const atOnce = "4"
+const atOnce = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

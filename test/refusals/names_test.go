@@ -14,7 +14,7 @@ import (
 func names() []*scenario {
 	return []*scenario{
 		{title: "To an application that is not there", what: "No application of the configuration has the name.",
-			cause: app.CauseUnknownApp, xStatus: 404, application: "{}", stages: onConnect,
+			cause: app.CauseUnknownApp, xStatus: 404, application: "{}", stages: onConnect, obs: true,
 			ask: func(g *target) { g.app = "nosuch" }},
 		{title: "To an application that cannot be", what: "The application's name leaves its folder.",
 			cause: app.CauseBadName, xStatus: 400, application: "{}", stages: onConnect, code: map[app.Stage]status.Code{app.StageConnect: status.ConnectInvalidApp},
@@ -24,7 +24,7 @@ func names() []*scenario {
 			cause: app.CauseBadName, xStatus: 400, application: "{}", stages: onBoth, code: map[app.Stage]status.Code{app.StagePublish: status.PublishBadName},
 			ask: func(g *target) { g.stream, g.explicit = "../cam", true }},
 		{title: "With a name that is taken", what: "Another publisher has the name, and shows that it lives.",
-			cause: app.CauseBusyName, xStatus: 409, application: "{}", stages: onPublish, code: map[app.Stage]status.Code{app.StagePublish: status.PublishBadName},
+			cause: app.CauseBusyName, xStatus: 409, application: "{}", stages: onPublish, obs: true, code: map[app.Stage]status.Code{app.StagePublish: status.PublishBadName},
 			first: func(t *testing.T, at *place) { publishUntilEnd(t, "rtmp://"+at.server.rtmp+"/"+at.app, "cam") }},
 		{title: "A recording that is not there", what: "The player asks for a recorded stream (start ≥ 0), and there is neither one nor a live one.",
 			cause: app.CauseNotFound, xStatus: 404, application: "{}", stages: onPlay, code: map[app.Stage]status.Code{app.StagePlay: status.PlayStreamNotFound},

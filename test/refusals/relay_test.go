@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,23 +30,14 @@ type relay struct {
 
 // relayed is one connection.
 type relayed struct {
-	mu       sync.Mutex
-	said     bytes.Buffer // by the server, handshake included
-	end      error        // of the server's side: io.EOF is FIN
-	leftAt   time.Time    // when the client ended its side
-	closedAt time.Time    // when the server ended its side
+	mu   sync.Mutex
+	said bytes.Buffer // by the server, handshake included
 }
 
 func (r *relayed) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.said.Write(p)
-}
-
-func (r *relayed) note(f func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f()
 }
 
 // relays counts addresses: 127.1.0.1 and so on.
@@ -90,15 +82,9 @@ func (r *relay) pass(c net.Conn, target string) {
 	go func() {
 		defer close(done)
 		_, _ = io.Copy(io.MultiWriter(s, counter{&r.sent}), c)
-		conn.note(func() { conn.leftAt = time.Now() })
 		_ = s.(*net.TCPConn).CloseWrite()
 	}()
-	_, err = io.Copy(io.MultiWriter(conn, c), s)
-	conn.note(func() {
-		if conn.end, conn.closedAt = err, time.Now(); err == nil {
-			conn.end = io.EOF
-		}
-	})
+	_, _ = io.Copy(io.MultiWriter(conn, c), s)
 	_ = c.(*net.TCPConn).CloseWrite()
 	select {
 	case <-done:
@@ -114,12 +100,37 @@ func (c counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// connections returns how many there were so far.
+func (r *relay) connections() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.conns)
+}
+
 // said are the information objects that the server sent, in order, on all connections.
 func (r *relay) said(t *testing.T) []*status.Status {
 	t.Helper()
+	var list []*status.Status
+	for _, cmd := range r.commands(t) {
+		if s, ok := status.FromObject(cmd.Arg(0)); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// waited reports whether the server had to end the connection: it then says close, which a client that has left is not told.
+func (r *relay) waited(t *testing.T) bool {
+	t.Helper()
+	return slices.ContainsFunc(r.commands(t), func(cmd *rtmp.Command) bool { return cmd.Name == "close" })
+}
+
+// commands are what the server sent, in order, on all connections.
+func (r *relay) commands(t *testing.T) []*rtmp.Command {
+	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var list []*status.Status
+	var list []*rtmp.Command
 	for _, c := range r.conns {
 		c.mu.Lock()
 		b := bytes.Clone(c.said.Bytes())
@@ -141,9 +152,7 @@ func (r *relay) said(t *testing.T) []*status.Status {
 				t.Errorf("the server sent a command that cannot be decoded: %v", err)
 				continue
 			}
-			if s, ok := status.FromObject(cmd.Arg(0)); ok {
-				list = append(list, s)
-			}
+			list = append(list, cmd)
 		}
 	}
 	return list

@@ -30,8 +30,9 @@ type scenario struct {
 	before  func(t *testing.T, at *place)             // what happened before a client came
 	during  func(t *testing.T, at *place, p *process) // what happens while it is there
 	cannot  map[*client]string                        // who cannot do it, and why
-	steps   map[*client]int                           // how many refusals it takes; 1
 	shows   map[*client]string                        // what a client shows instead of the words it was sent
+	obs     bool                                      // OBS Studio is tried too
+	logsIn  bool                                      // it takes three connections
 	fine    map[*client]bool                          // who ends with exit code 0
 	actions map[*client]action                        // what a client does where it is not the usual
 }

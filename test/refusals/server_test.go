@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"penstock/app"
 )
 
 // A refusal is what the server's operator is told about one, wherever it is found.
@@ -123,6 +125,9 @@ func (l *logLines) line(b []byte) {
 		l.byIP = make(map[string][]refusal)
 	}
 	f := line.Refusal
+	if f.Cause == string(app.CauseChallenge) { // refuses nobody
+		return
+	}
 	l.byIP[ip] = append(l.byIP[ip], refusal{line.Session, f.Stage, f.Cause, f.Rule, f.Code, f.Description, f.XStatus, f.App})
 }
 

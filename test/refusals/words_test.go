@@ -24,10 +24,46 @@ prints the lines that begin with ERROR.
 
 `
 
+const aboutCodes = `## Which client acts on which code
+
+Each client met each code, always with the words “` + adaWords + `”, at the first attempt; codes that only other servers send are
+there too. *Stops* means that it ended the connection by itself, and OBS Studio, set to reconnect after a second, did not come again.
+*Waits* means that it did nothing until the server ended the connection, after ` + "`refused_timeout`" + ` (3 s).
+
+`
+
+const codeChoice = `
+What the sources of other versions say agrees. OBS Studio (` + "`plugins/obs-outputs/librtmp/rtmp.c`" + `, to version 32) acts on seven codes of an
+onStatus: NetStream.Failed, NetStream.Play.Failed, NetStream.Play.StreamNotFound, NetConnection.Connect.InvalidApp,
+NetStream.Publish.Rejected, NetStream.Publish.Denied and NetStream.Publish.BadName. It closes, and logs code and words; any other is
+“Unhandled”. A refused connect it logs without a word. GStreamer (` + "`gst/rtmp2/rtmp/rtmpclient.c`" + `) has answers of its own to
+NetStream.Publish.BadName, NetStream.Publish.Denied, NetStream.Play.StreamNotFound and NetConnection.Connect.Rejected, and prints what it
+gets for another that answers publish or play. FFmpeg (` + "`libavformat/rtmpproto.c`" + `) stops at any status of the level error, whatever its code, and
+prints the first 255 bytes of the words.
+
+An encoder that was live before, and finds its name refused when it reconnects, is another matter: OBS Studio then goes on until
+its number of retries is used up, whatever the code.
+
+So Penstock refuses with these; ` + "`app.Code`" + ` is the one place where they are chosen:
+
+| refused | code | because |
+| --- | --- | --- |
+| publish | ` + "`NetStream.Publish.Denied`" + ` | OBS Studio and GStreamer act on it, FFmpeg prints it |
+| publish: the name is taken, or cannot be | ` + "`NetStream.Publish.BadName`" + ` | likewise |
+| play | ` + "`NetStream.Play.Failed`" + ` | rtmpdump stops at it, as do all |
+| play: no such recording | ` + "`NetStream.Play.StreamNotFound`" + ` | likewise |
+| connect | ` + "`NetConnection.Connect.Rejected`" + ` | it is the only one whose words GStreamer shows. Live encoders (flashVer FMLE/…) are told the same words once more, as NetStream.Publish.Denied, because OBS Studio shows nothing of a refused connect |
+| an accepted connection that is ended | ` + "`NetConnection.Connect.Closed`" + ` or ` + "`IdleTimeOut`" + ` | what Flash players expect. Its streams are told the same words before, as NetStream.Publish.Denied or NetStream.Play.Failed, because FFmpeg prints errors alone and rtmpdump acts on its stream's alone |
+
+What is refused by a limit has words that begin with ` + "`[ Resource.Limit.Exceeded ]`" + `, as Flash Media Server wrote them. Words are kept within
+255 bytes, because FFmpeg and rtmpdump cut the rest.
+
+`
+
 // causeOrder is that of the document.
 var causeOrder = []app.Cause{
-	app.CausePolicy, app.CauseHandler, app.CauseUnknownApp, app.CauseBadName, app.CauseBusyName, app.CauseNotFound, app.CauseRedirect,
-	app.CauseLimit, app.CauseTimeout, app.CauseShutdown, app.CauseIdle, app.CauseSlow, app.CauseForeign,
+	app.CausePolicy, app.CauseHandler, app.CauseHook, app.CauseHookLate, app.CauseHookDown, app.CauseUnknownApp, app.CauseBadName, app.CauseBusyName, app.CauseNotFound, app.CauseRedirect,
+	app.CauseLimit, app.CauseTimeout, app.CauseOperator, app.CauseShutdown, app.CauseIdle, app.CauseSlow, app.CauseForeign,
 }
 
 func order(c app.Cause) int {

@@ -322,3 +322,34 @@ func (c *Client) reworded(r *Refusal) *Refusal {
 
 // refused completes and records a refusal of this client.
 func (c *Client) refused(r *Refusal) { c.server.refuse(c.complete(r)) }
+
+// observed survives an observer that panics; it is to be deferred.
+func (s *Server) observed() {
+	if p := recover(); p != nil {
+		s.Log.Error("observer panicked", "panic", p, "stack", stack())
+	}
+}
+
+// tellSession tells OnSession that a session began or ended.
+func (s *Server) tellSession(c *Client, ended bool, reason error) {
+	if s.OnSession != nil {
+		defer s.observed()
+		s.OnSession(c, ended, reason)
+	}
+}
+
+// tellStream tells OnStream of e.
+func (s *Server) tellStream(c *Client, e StreamEvent) {
+	if s.OnStream != nil {
+		defer s.observed()
+		s.OnStream(c, e)
+	}
+}
+
+// tellGone tells OnGone that a connection is done with.
+func (s *Server) tellGone(c *Client) {
+	if s.OnGone != nil {
+		defer s.observed()
+		s.OnGone(c)
+	}
+}

@@ -223,6 +223,29 @@ func (p *publication) over(c *Client) {
 	c.server.tellStream(c, StreamEvent{Kind: StreamUnpublish, Name: p.name, Key: p.Key(), Took: time.Since(p.began), Bytes: p.bytes.Load()})
 }
 
+// encoderCommand answers what encoders of the FMLE family send around publish and play. Some
+// wait for the answer, some for the on… command after it.
+func (c *Client) encoderCommand(cmd *rtmp.Command) {
+	c.result(cmd, amf.Undefined)
+	name := cmd.StringArg(0)
+	announce := func(event string, code status.Code) {
+		c.send(&rtmp.Command{Name: event, AMF3: c.amf3.Load(), Args: []amf.Value{amf.NewObject(
+			amf.Prop{Key: "level", Value: "status"}, amf.Prop{Key: "code", Value: string(code)},
+			amf.Prop{Key: "description", Value: name})}})
+	}
+	switch cmd.Name {
+	case "FCPublish":
+		announce("onFCPublish", status.PublishStart)
+	case "FCSubscribe":
+		announce("onFCSubscribe", status.PlayStart)
+	case "FCUnpublish":
+		if ns := c.publishing(name); ns != nil {
+			announce("onFCUnpublish", status.UnpublishSuccess)
+			ns.closeStream()
+		}
+	}
+}
+
 // StreamEventKind is what a client did with a stream.
 type StreamEventKind string
 

@@ -362,37 +362,6 @@ func (s *Server) refuse(r *Refusal) {
 	}
 }
 
-// observed survives an observer that panics; it is to be deferred.
-func (s *Server) observed() {
-	if p := recover(); p != nil {
-		s.Log.Error("observer panicked", "panic", p, "stack", stack())
-	}
-}
-
-// tellSession tells OnSession that a session began or ended.
-func (s *Server) tellSession(c *Client, ended bool, reason error) {
-	if s.OnSession != nil {
-		defer s.observed()
-		s.OnSession(c, ended, reason)
-	}
-}
-
-// tellStream tells OnStream of e.
-func (s *Server) tellStream(c *Client, e StreamEvent) {
-	if s.OnStream != nil {
-		defer s.observed()
-		s.OnStream(c, e)
-	}
-}
-
-// tellGone tells OnGone that a connection is done with.
-func (s *Server) tellGone(c *Client) {
-	if s.OnGone != nil {
-		defer s.observed()
-		s.OnGone(c)
-	}
-}
-
 // turned records connections that ended before their first command.
 func (s *Server) turned(remote net.Addr, why error) {
 	r := &Refusal{Stage: StageAccept, Cause: CauseForeign, Peer: remote, Err: why}

@@ -271,29 +271,6 @@ func (c *Client) publishing(name string) *netStream {
 	return nil
 }
 
-// encoderCommand answers what encoders of the FMLE family send around publish and play. Some
-// wait for the answer, some for the on… command after it.
-func (c *Client) encoderCommand(cmd *rtmp.Command) {
-	c.result(cmd, amf.Undefined)
-	name := cmd.StringArg(0)
-	announce := func(event string, code status.Code) {
-		c.send(&rtmp.Command{Name: event, AMF3: c.amf3.Load(), Args: []amf.Value{amf.NewObject(
-			amf.Prop{Key: "level", Value: "status"}, amf.Prop{Key: "code", Value: string(code)},
-			amf.Prop{Key: "description", Value: name})}})
-	}
-	switch cmd.Name {
-	case "FCPublish":
-		announce("onFCPublish", status.PublishStart)
-	case "FCSubscribe":
-		announce("onFCSubscribe", status.PlayStart)
-	case "FCUnpublish":
-		if ns := c.publishing(name); ns != nil {
-			announce("onFCUnpublish", status.UnpublishSuccess)
-			ns.closeStream()
-		}
-	}
-}
-
 // closeStream ends publishing or playing; the stream may be used again.
 func (ns *netStream) closeStream() {
 	name := ns.title()

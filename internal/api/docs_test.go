@@ -2,6 +2,7 @@ package api
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -35,5 +36,21 @@ func TestDocumentation(t *testing.T) {
 	}
 	if len(told) != n+1 { // the description itself
 		t.Errorf("docs/api.md names %d operations, there are %d", len(told), n+1)
+	}
+}
+
+// Every stage that package app knows can be asked for.
+func TestStages(t *testing.T) {
+	b, err := os.ReadFile("../../app/refusal.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := regexp.MustCompile(`(?m)^\tStage\w+ +Stage = "([a-z-]+)"`).FindAllStringSubmatch(string(b), -1)
+	if len(stages) < 7 {
+		t.Fatalf("%d stages", len(stages))
+	}
+	w := newWorld(t)
+	for _, s := range stages {
+		w.want(200, "GET", "/refusals?stage="+s[1], nil, nil)
 	}
 }

@@ -33,7 +33,7 @@ type Refusal struct {
 	Why    string `json:"why" doc:"Why it was refused, in plain words: completes \"It was refused because …\"."`
 	Advice string `json:"advice,omitempty" doc:"What can be done about it, in sentences."`
 
-	Stage        string `json:"stage" doc:"What was refused." enum:"accept,connect,publish,play,call,connection"`
+	Stage        string `json:"stage" doc:"What was refused." enum:"accept,connect,publish,play,call,share,connection"`
 	Cause        string `json:"cause" doc:"Why, as a word for programs."`
 	Rule         string `json:"rule,omitempty" doc:"The option, limit or rule that fired; of a call, the method."`
 	Code         string `json:"code,omitempty" doc:"Code of the information object that the client was sent; absent when it could not be told."`
@@ -77,7 +77,7 @@ type Choice struct {
 	Stream  string `query:"stream" maxLength:"512" doc:"Name of the stream, whole or as it is shown."`
 	Session string `query:"session" maxLength:"64" doc:"ID of the session."`
 	Cause   string `query:"cause" maxLength:"64" doc:"Cause, such as busy-name."`
-	Stage   string `query:"stage" enum:"accept,connect,publish,play,call,connection" doc:"What was refused."`
+	Stage   string `query:"stage" enum:"accept,connect,publish,play,call,share,connection" doc:"What was refused."`
 	Rule    string `query:"rule" maxLength:"128" doc:"Rule that fired."`
 	Code    string `query:"code" maxLength:"128" doc:"Code that the client was sent."`
 	Text    string `query:"q" maxLength:"256" doc:"Text within description, rule, stream, application, session, address or flashVer. Upper and lower case are the same."`

@@ -3,6 +3,7 @@ package servercases
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"penstock/internal/conformance/judge"
 	"penstock/internal/conformance/wire"
@@ -141,6 +142,7 @@ func smallPieces(t *judge.Trial) error {
 			return err
 		}
 		first = first[n:]
+		time.Sleep(20 * time.Millisecond) // so that the pieces arrive as such
 	}
 	h, err := c.Raw.ReadServerHandshake()
 	if err != nil {

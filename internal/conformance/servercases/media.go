@@ -306,7 +306,31 @@ func nameFree(t *judge.Trial) error {
 	); err != nil {
 		return err
 	}
-	return takes(t, name)
+	b, err := t.Join("second publisher")
+	if err != nil {
+		return err
+	}
+	second, err := b.CreateStream()
+	if err != nil {
+		return err
+	}
+	if err := b.Command(second, &wire.Command{Name: "publish", Transaction: b.NextTransaction(), Args: []any{name, "live"}}); err != nil {
+		return err
+	}
+	// The first client lives on: its name is free because it gave it up, not because it is silent.
+	for range 5 {
+		if err := a.Barrier(); err != nil {
+			return err
+		}
+	}
+	h, err := b.Await("an answer to publish", func(h *judge.Heard) bool { return h.IsStatus("NetStream.") })
+	if err != nil {
+		return err
+	}
+	if h.Cmd.Info().Text("level") == "error" {
+		return judge.Fails("publish is accepted", wire.Describe(h.Message))
+	}
+	return nil
 }
 
 // takes checks that a second client can publish a name, and is heard.

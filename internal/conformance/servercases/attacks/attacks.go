@@ -64,6 +64,7 @@ func attackRaw(b []byte, text string) func(*judge.Trial) error {
 		if err := c.SendRaw(b, text); err != nil {
 			return err
 		}
+		c.Listen(time.Second)
 		c.Close()
 		return survives(t)
 	}

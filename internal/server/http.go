@@ -18,6 +18,7 @@ import (
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
 	"penstock/internal/password"
+	"penstock/internal/webclient"
 	"penstock/status"
 )
 
@@ -44,6 +45,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	mux.Handle(api.Prefix+"/", programs)
 	mux.Handle("GET /metrics", s.operators.Require(operator.Viewer, s.observers.metrics.Handler()))
 	mux.Handle("/console/session", s.operators.Sessions())
+	mux.Handle("GET "+webclient.Path, webclient.Handler())
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody { // nothing here wants one: it may not hold the connection
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second))

@@ -1,0 +1,3 @@
+/** Why the connection cannot be read any further. */
+export declare class ProtocolError extends Error {
+}

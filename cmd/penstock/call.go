@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -27,7 +26,7 @@ func (c *callCmd) Run(p *program) error {
 		return err
 	}
 	defer func() { _ = client.Close() }()
-	ctx, cancel := context.WithTimeoutCause(p.ctx, c.Timeout, fmt.Errorf("no answer within %v", c.Timeout))
+	ctx, cancel := c.answer(p.ctx)
 	defer cancel()
 	v, err := client.Call(ctx, c.Method, args...)
 	if err != nil {

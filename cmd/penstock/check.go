@@ -27,7 +27,7 @@ type checkCmd struct {
 type checkServerCmd struct {
 	URL string `arg:"" optional:"" help:"Application of the server: rtmp://HOST/APP or rtmps://HOST/APP."`
 
-	Format   string        `default:"terminal" enum:"${checkFormats}" help:"Format of the report: ${enum}."`
+	Format   string        `default:"terminal" enum:"terminal,json,markdown,html,junit" help:"Format of the report: ${enum}."`
 	Output   string        `short:"o" placeholder:"FILE" help:"File for the report instead of the standard output."`
 	Only     []string      `placeholder:"CASE" help:"Only these cases, sections (chunk) or patterns (netconnection/call-*)."`
 	List     bool          `help:"List the cases and end."`

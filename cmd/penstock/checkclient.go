@@ -21,7 +21,7 @@ type checkClientCmd struct {
 	List     bool          `help:"List the cases."`
 	Explain  string        `placeholder:"ID" help:"Explain a case."`
 	Format   string        `enum:"terminal,json,markdown,html,junit" default:"terminal" help:"Format of the report: terminal,json,markdown,html,junit."`
-	Out      string        `short:"o" placeholder:"FILE" help:"Write the report to a file."`
+	Output   string        `short:"o" placeholder:"FILE" help:"File for the report instead of the standard output."`
 	Subject  string        `placeholder:"NAME" help:"The client's name and version in the report."`
 	Patience time.Duration `default:"35s" help:"How long a client may take to give up a silent server."`
 	Wait     time.Duration `default:"2m" help:"How long to wait for a client to connect, without a COMMAND."`
@@ -59,7 +59,7 @@ func (c *checkClientCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if err := writeReport(p, c.Out, c.Format, r); err != nil {
+	if err := writeReport(p, c.Output, c.Format, r); err != nil {
 		return err
 	}
 	return passed(r)

@@ -15,8 +15,8 @@ import (
 func TestCheckClient(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "client.json")
-	r := run(t, "check", "client", "--only", "session,refused/publish-denied,refused/rejected,ended/appshutdown", "--format", "json", "--out", file,
-		"--subject", "Penstock's own", "--", binary, "publish", "{in}", "{url}")
+	r := run(t, "check", "client", "--only", "session,refused/publish-denied,refused/rejected,ended/appshutdown,chunks/size-1,silence/publish", "--format", "json", "--output", file,
+		"--subject", "Penstock's own", "--", binary, "publish", "--timeout", "3s", "{in}", "{url}")
 	if r.code != 0 {
 		t.Errorf("exit code %d: %s%s", r.code, r.stdout, r.stderr)
 	}
@@ -28,7 +28,7 @@ func TestCheckClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Role != conformance.RoleClient || got.Subject != "Penstock's own" || len(got.Results) != 5 || got.Count(conformance.Works) != 5 {
+	if got.Role != conformance.RoleClient || got.Subject != "Penstock's own" || len(got.Results) != 9 || got.Count(conformance.Works) != 9 {
 		t.Errorf("%s, %q, %d of %d work: %s", got.Role, got.Subject, got.Count(conformance.Works), len(got.Results), b)
 	}
 	for _, c := range []struct {
@@ -39,6 +39,7 @@ func TestCheckClient(t *testing.T) {
 		{[]string{"compare", "--format", "markdown", file}, "# Penstock's own"},
 		{[]string{"compare", file, file}, "[2] Penstock's own"},
 		{[]string{"compare", "--format", "html", file, file}, "RTMP clients side by side"},
+		{[]string{"compare", "--codes", file}, "client.md#refused-rejected) |"},
 		{[]string{"client", "--list"}, "refused/publish-denied"},
 		{[]string{"client", "--explain", "chunks/abort"}, "RTMP 1.0 §5.4.2"},
 	} {
@@ -68,6 +69,18 @@ func TestCheckClientFails(t *testing.T) {
 	} {
 		if r := run(t, append([]string{"check"}, c.args...)...); r.code != c.code || !strings.Contains(r.stderr, c.want) {
 			t.Errorf("%q: exit code %d, %s", c.args, r.code, r.stderr)
+		}
+	}
+}
+
+// The formats on the command line are those that there are.
+func TestCheckFormats(t *testing.T) {
+	for _, args := range [][]string{{"check", "client", "--help"}, {"check", "compare", "--help"}, {"check", "server", "--help"}} {
+		r := run(t, args...)
+		for _, f := range report.Formats() {
+			if r.code != 0 || !strings.Contains(r.stdout, f) {
+				t.Errorf("%q: exit code %d, no %s in %s", args, r.code, f, r.stdout)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"penstock/amf"
 	"penstock/rtmp"
+	"penstock/rtmp/chunk"
 	"penstock/status"
 )
 
@@ -27,6 +28,8 @@ func (f *connection) dial(p *program, url string) (*rtmp.Client, error) {
 	forward := []amf.Prop{{Key: "*", Value: 4.0}}
 	c := rtmp.ClientConfig{
 		Timeout: f.Timeout,
+		// The server is the user's choice, and a size of 1 is legal.
+		Limits: rtmp.Limits{Chunk: chunk.Limits{MinChunkSize: 1}},
 		// Whatever comes is passed on as it is. No reconnect requests (1): nothing here would follow one.
 		Capabilities: &rtmp.Capabilities{
 			FourCCList: []string{"*"}, VideoFourCCInfoMap: forward, AudioFourCCInfoMap: forward, CapsEx: 2 | 4 | 8,
@@ -46,6 +49,11 @@ func (f *connection) dial(p *program, url string) (*rtmp.Client, error) {
 		return nil, told(err)
 	}
 	return client, nil
+}
+
+// answer bounds the wait for the server's answer to one command.
+func (f *connection) answer(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, f.Timeout, fmt.Errorf("no answer within %v", f.Timeout))
 }
 
 // parseStreamURL is for commands that need a stream name.

@@ -9,12 +9,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
-
-	"penstock/internal/conformance/report"
 )
 
 // commands are the subcommands; each has a file.
@@ -69,8 +66,7 @@ func (p *program) run(args []string) int {
 	code := -1
 	parser, err := kong.New(&commands{}, kong.Name("penstock"), kong.Description(description),
 		kong.Writers(p.stdout, p.stderr), kong.Exit(func(c int) { code = c }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Bind(p),
-		kong.Vars{"checkFormats": strings.Join(report.Formats(), ",")})
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Bind(p))
 	if err != nil {
 		return p.fail(err, exitFailed)
 	}

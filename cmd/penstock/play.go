@@ -37,7 +37,9 @@ func (c *playCmd) Run(p *program) (err error) {
 		ctx, cancel = context.WithTimeout(ctx, c.Duration)
 		defer cancel()
 	}
-	stream, err := client.Play(ctx, u.Stream, rtmp.PlayOptions{UntilEnd: true, Backpressure: true})
+	asked, answered := c.answer(ctx)
+	stream, err := client.Play(asked, u.Stream, rtmp.PlayOptions{UntilEnd: true, Backpressure: true})
+	answered()
 	if err != nil {
 		if p.ctx.Err() != nil {
 			return nil // interrupted before the server answered

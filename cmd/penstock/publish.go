@@ -44,7 +44,9 @@ func (c *publishCmd) Run(p *program) error {
 		ctx, cancel = context.WithTimeout(ctx, c.Duration)
 		defer cancel()
 	}
-	stream, err := client.Publish(ctx, u.Stream)
+	asked, answered := c.answer(ctx)
+	stream, err := client.Publish(asked, u.Stream)
+	answered()
 	if err != nil {
 		if p.ctx.Err() != nil {
 			return nil // interrupted before the server answered

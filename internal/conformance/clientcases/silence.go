@@ -44,17 +44,10 @@ func silence() []*Case {
 	}
 	publish, play := quiet("publish", "No answer to publish", forget("publish")), quiet("play", "No answer to play", forget("play"))
 	publish.Role, play.Role = scripted.Publisher, scripted.Player
-	dry := quiet("no-media", "The stream stops without a word", &scripted.Script{Midway: func(p *scripted.Peer) error {
-		p.Act("no more media comes")
-		p.StopMedia()
-		return nil
-	}})
-	dry.Role = scripted.Player
-	dry.Severity = conformance.Optional
 	return []*Case{
 		quiet("handshake", "No handshake", &scripted.Script{Accepted: wait("the server does not do the handshake")}),
 		quiet("connect", "No answer to connect", forget("connect")),
 		quiet("createstream", "No answer to createStream", forget("createStream")),
-		publish, play, dry,
+		publish, play,
 	}
 }

@@ -269,7 +269,7 @@ func (a *attempt) collect() {
 }
 
 // maxWords bounds how many lines of output a transcript has.
-const maxWords = 20
+const maxWords = 8
 
 // transcript is all connections, one after another, and what the client said.
 func (a *attempt) transcript() []conformance.Event {

@@ -157,6 +157,7 @@ func compareMarkdown(w io.Writer, rs []*conformance.Report) error {
 			fmt.Fprint(b, "\n")
 		}
 	}
+	instead(b, m, names)
 	fmt.Fprint(b, "\n## In numbers\n\n")
 	header(b, "", names)
 	for _, v := range verdicts() {
@@ -173,6 +174,22 @@ func compareMarkdown(w io.Writer, rs []*conformance.Report) error {
 	}
 	fmt.Fprint(b, "\n")
 	return b.Flush()
+}
+
+// instead says what came where a case does not work.
+func instead(b *bufio.Writer, m *matrix, names []string) {
+	fmt.Fprint(b, "\n## What came instead\n")
+	for _, sec := range m.sections {
+		for _, row := range sec.rows {
+			head := fmt.Sprintf("\n%s: %s\n\n", md(row.name()), md(row.Requirement))
+			for n := range row.cells {
+				if c := &row.cells[n]; c.verdict != "" && c.verdict != conformance.Works {
+					fmt.Fprintf(b, "%s* %s: %s %s. %s\n", head, md(names[n]), sign(c.verdict), words(c.verdict), remark(c))
+					head = ""
+				}
+			}
+		}
+	}
 }
 
 func header(b io.Writer, first string, names []string) {

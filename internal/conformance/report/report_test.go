@@ -219,7 +219,9 @@ func TestCompareColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"| case | Alpha 1 | Beta 2 |", "| Connect.Success | ≠ differs |   – |", "| Connect.Rejected | ✗ fails | ✗ fails |",
-		"| Only Beta |   – | ✓ works |", "| required that work | 0 of 2 | 1 of 2 |"} {
+		"| Only Beta |   – | ✓ works |", "| required that work | 0 of 2 | 1 of 2 |",
+		"Connect.Success: A good connect is answered.\n\n* Alpha 1: ≠ differs. tcp amf3: level error\n\nConnect.Rejected: A refused connect is told.\n\n* Alpha 1: ✗ fails. nothing",
+	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, &text)
 		}

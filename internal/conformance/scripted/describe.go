@@ -13,7 +13,7 @@ import (
 )
 
 // maxText is the most that a transcript says about one message, in bytes.
-const maxText = 600
+const maxText = 400
 
 // Describe says on one line what a message is, and where it travels: its chunk stream (cs), message stream (ms) and time (t, ms).
 func Describe(m *rtmp.Message) string {
@@ -116,7 +116,7 @@ func media(i *flv.Info, n int) string {
 }
 
 func shortHex(b []byte) string {
-	const shown = 24
+	const shown = 16
 	if len(b) <= shown {
 		return hex.EncodeToString(b)
 	}

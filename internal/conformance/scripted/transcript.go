@@ -12,7 +12,7 @@ import (
 // Bounds of one conversation written down.
 const (
 	maxEvents = 160 // lines
-	maxMedia  = 4   // audio and video messages in a row and direction that get a line; those that follow are counted
+	maxMedia  = 5   // audio, video and data messages in a row and direction that get a line; those that follow are counted
 )
 
 // transcript is one conversation. Notes may come from any goroutine.
@@ -21,7 +21,7 @@ type transcript struct {
 	start  time.Time
 	events []conformance.Event
 	left   int            // lines beyond maxEvents
-	row    map[string]int // media messages in a row by direction
+	row    map[string]int // such messages in a row by direction
 }
 
 func newTranscript(start time.Time) *transcript {
@@ -46,12 +46,13 @@ func (t *transcript) note(text string) {
 func (t *transcript) message(from string, offset int64, m *rtmp.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if m.Type == rtmp.TypeAudio || m.Type == rtmp.TypeVideo || m.Type == rtmp.TypeAggregate {
+	switch m.Type {
+	case rtmp.TypeAudio, rtmp.TypeVideo, rtmp.TypeAggregate, rtmp.TypeDataAMF0, rtmp.TypeDataAMF3:
 		t.row[from]++
 		if t.row[from] > maxMedia {
 			return
 		}
-	} else {
+	default:
 		t.flush(from)
 	}
 	t.add(conformance.Event{From: from, Offset: offset, Text: Describe(m), Bytes: shortHex(m.Payload), Length: len(m.Payload)})
@@ -60,7 +61,7 @@ func (t *transcript) message(from string, offset int64, m *rtmp.Message) {
 // flush says how many media messages were left out.
 func (t *transcript) flush(from string) {
 	if n := t.row[from] - maxMedia; n > 0 {
-		t.add(conformance.Event{From: "note", Offset: -1, Text: fmt.Sprintf("%d more audio and video messages from the %s", n, from)})
+		t.add(conformance.Event{From: "note", Offset: -1, Text: fmt.Sprintf("%d more audio, video and data messages from the %s", n, from)})
 	}
 	t.row[from] = 0
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,6 +27,8 @@ const (
 	stormRate    = 10_000.0 / 60 // refused connects a second
 	stormPlayers = 10
 )
+
+const stormMetric = `penstock_refusals_total{app="other",cause="unknown-application",code="NetConnection.Connect.Rejected"} `
 
 type lockedLog struct {
 	mu sync.Mutex
@@ -94,6 +95,13 @@ func TestConnectStorm(t *testing.T) {
 	refused := storm(t, url+"/nosuch", duration, &peak)
 	frames := show.end(t)
 
+	// A client is told first, then that is recorded.
+	wanted := fmt.Sprintf("%s%d\n", stormMetric, refused)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, text := call(t, "GET", "http://"+s.httpListener.Addr().String()+"/metrics", "", ""); strings.Contains(text, wanted) {
+			break
+		}
+	}
 	page := stormPage(t, "http://"+s.httpListener.Addr().String(), refused)
 	minutes := int(duration/time.Minute) + 2
 	if most := minutes * (c.Refusals.Repeats + 1); page.rows > most {
@@ -203,13 +211,8 @@ func stormPage(t *testing.T, url string, refused int) stormed {
 	if err != nil || body.Storage != "database" || body.Dropped != 0 || counted != refused {
 		t.Errorf("%v, storage %q, dropped %d, counted %d of %d", err, body.Storage, body.Dropped, counted, refused)
 	}
-	if resp, err = http.Get(url + "/metrics"); err != nil {
-		t.Fatal(err)
-	}
-	text, _ := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	want := fmt.Sprintf(`penstock_refusals_total{app="other",cause="unknown-application",code="NetConnection.Connect.Rejected"} %d`, refused)
-	if !strings.Contains(string(text), want) {
+	want := fmt.Sprintf("%s%d\n", stormMetric, refused)
+	if _, text := call(t, "GET", url+"/metrics", "", ""); !strings.Contains(text, want) {
 		t.Errorf("the metrics do not have %s", want)
 	}
 	return stormed{len(body.Refusals)}
@@ -234,7 +237,7 @@ func startShow(t *testing.T, url string) *show {
 		t.Fatal(err)
 	}
 	for i := range stormPlayers {
-		ns, err := dial(t, url, nil).Play(ctx, "show", rtmp.PlayOptions{})
+		ns, err := dial(t, url, nil).Play(ctx, "show", rtmp.PlayOptions{Backpressure: true})
 		if err != nil {
 			t.Fatal(err)
 		}

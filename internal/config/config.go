@@ -64,6 +64,9 @@ type HTTP struct {
 	TLS   TLS      `yaml:"tls"`
 	// Tunnel lets RTMP in through HTTP: RTMPT (RTMPTS with tls), and RTMP over WebSocket at /rtmp.
 	Tunnel bool `yaml:"tunnel"`
+	// Pages is a folder of pages of your own, served at /pages/. They are of the same origin as the console: put nothing there that
+	// others can write.
+	Pages string `yaml:"pages"`
 	// Gateway serves Flash Remoting (AMF over HTTP) at /gateway: calls of the applications' methods, each request a connection
 	// of its own, under the same rules as over RTMP.
 	Gateway bool `yaml:"gateway"`

@@ -46,6 +46,13 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	mux.Handle("GET /metrics", s.operators.Require(operator.Viewer, s.observers.metrics.Handler()))
 	mux.Handle("/console/session", s.operators.Sessions())
 	mux.Handle("GET "+webclient.Path, webclient.Handler())
+	pages, err := newPages(s.config.HTTP.Pages)
+	if err != nil {
+		return nil, err
+	}
+	if pages != nil {
+		mux.Handle("GET "+pagesPath, pages)
+	}
 	root := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody { // nothing here wants one: it may not hold the connection
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second))

@@ -1,10 +1,8 @@
 package refusals
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -29,33 +27,6 @@ func (s *server) post(t *testing.T, path, body string) {
 	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode/100 != 2 {
 		t.Fatalf("POST %s: %s\n%s", path, resp.Status, answer)
 	}
-}
-
-// recorded are the refusals of an address that the API has, oldest first.
-func (s *server) recorded(t *testing.T, ip string) []refusal {
-	t.Helper()
-	resp, err := http.Get(s.http + "/api/v1/refusals?limit=100&ip=" + url.QueryEscape(ip))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Refusals []struct {
-			refusal
-			Count int
-		}
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("refusals of %s: %s, %v", ip, resp.Status, err)
-	}
-	var list []refusal
-	for _, r := range answer.Refusals {
-		if r.Count != 1 {
-			t.Errorf("the API counts %d of %+v", r.Count, r.refusal)
-		}
-		list = append([]refusal{r.refusal}, list...)
-	}
-	return list
 }
 
 // operators are the scenarios in which somebody who runs the server steps in.

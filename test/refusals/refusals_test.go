@@ -2,7 +2,6 @@ package refusals
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +34,7 @@ func TestRefusals(t *testing.T) {
 	t.Run("all", func(t *testing.T) { // at the same time
 		tryCodes(t, rows, display)
 		shared := serve(t, sharedConfig(list))
+		t.Cleanup(func() { sameInMetrics(t, shared, sharedApps(list)) })
 		for i, s := range list {
 			for _, stage := range s.stages {
 				r := &result{stage: stage}
@@ -53,6 +53,9 @@ func TestRefusals(t *testing.T) {
 					}
 					if s.obs && stage != app.StagePlay {
 						r.outcomes = append(r.outcomes, s.tryOBS(t, &place{server: srv, app: name}, stage, display))
+					}
+					if srv != shared {
+						sameInMetrics(t, srv, []string{"live"})
 					}
 				})
 			}
@@ -152,27 +155,9 @@ func (s *scenario) judge(t *testing.T, at *place, stage app.Stage, o *outcome) {
 	if o.client != obs && (o.exit == 0) != s.fine[o.client] {
 		t.Errorf("%s ends with exit code %d:\n%s", name, o.exit, all)
 	}
-	s.sameInAPI(t, at, o)
+	sameInAPI(t, at, o)
+	sameInAccessLog(t, at, o)
 	for i, r := range o.refusals {
 		o.refusals[i].Rule, o.refusals[i].Description = plain(r.Rule, at.app), plain(r.Description, at.app)
-	}
-}
-
-// sameInAPI compares what the API has with the log.
-func (s *scenario) sameInAPI(t *testing.T, at *place, o *outcome) {
-	t.Helper()
-	var got []refusal
-	same := func() bool {
-		if got = at.server.recorded(t, at.relay.ip); len(got) < at.begin {
-			return false
-		}
-		got = got[at.begin:]
-		return slices.Equal(got, o.refusals)
-	}
-	for deadline := time.Now().Add(10 * time.Second); !same(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Errorf("%s's refusals in the API are\n%+v\nand in the log\n%+v", o.client.name, got, o.refusals)
-			return
-		}
 	}
 }

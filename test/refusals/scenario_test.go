@@ -97,6 +97,17 @@ func sharedConfig(list []*scenario) string {
 	return b.String()
 }
 
+// sharedApps are its applications.
+func sharedApps(list []*scenario) []string {
+	var names []string
+	for i, s := range list {
+		for _, stage := range s.stages {
+			names = append(names, appName(i, stage))
+		}
+	}
+	return names
+}
+
 // yaml is the application's configuration.
 func (s *scenario) yaml(stage app.Stage) string {
 	if s.application != "" {

@@ -3,10 +3,13 @@ package refusals
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,10 +34,10 @@ type refusal struct {
 // A server is a running `penstock serve` that logs JSON.
 type server struct {
 	*process
-	rtmp string // 127.0.0.1:PORT
-	http string // http://127.0.0.1:PORT
-	data string // folder
-	log  *logLines
+	rtmp   string // 127.0.0.1:PORT
+	http   string // http://127.0.0.1:PORT
+	access string // file of the access log
+	log    *logLines
 }
 
 var (
@@ -52,11 +55,12 @@ func serve(t *testing.T, config string) *server {
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "penstock.yml")
-	if err := os.WriteFile(file, []byte("log: {format: json}\n"+config), 0o600); err != nil {
+	s := &server{access: filepath.Join(dir, "access.log"), log: &logLines{}}
+	config = fmt.Sprintf("log: {format: json, access: {file: %q}}\n%s", s.access, config)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{data: filepath.Join(dir, "data"), log: &logLines{}}
-	s.process = start(t, s.log, nil, bin, "serve", "--config", file, "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", s.data)
+	s.process = start(t, s.log, nil, bin, "serve", "--config", file, "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", filepath.Join(dir, "data"))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("configuration:\n%s\nlog:\n%s", config, tail(s.log.String()))
@@ -142,6 +146,13 @@ func (l *logLines) of(ip string) []refusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]refusal(nil), l.byIP[ip]...)
+}
+
+// everything is all refusals.
+func (l *logLines) everything() []refusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Concat(slices.Collect(maps.Values(l.byIP))...)
 }
 
 // has reports whether the log has a line with all of these texts.

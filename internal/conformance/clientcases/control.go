@@ -15,7 +15,7 @@ func control() []*Case {
 		return describe("control/"+id, "Control messages", title, undisturbed+what, source)
 	}
 	out := []*Case{
-		ping(), acknowledged(),
+		ping(), pongless(), acknowledged(),
 		unusual(section("no-acknowledgements", "No acknowledgements", "a server need not acknowledge what comes.", "RTMP 1.0 §5.4.3; many servers never do"), func() *scripted.Script {
 			return &scripted.Script{Ackless: true, Late: acting("the server acknowledges nothing", nil)}
 		}),
@@ -80,6 +80,24 @@ func ping() *Case {
 			return p.Message(rtmp.NewUserControl(rtmp.EventPingRequest, pingValue))
 		})}
 	}}
+}
+
+// pongless leaves the client's own pings unanswered.
+func pongless() *Case {
+	c := describe("control/ping-unanswered", "Control messages", "A PingRequest of the client's is not answered",
+		"A client whose ping is not answered goes on as long as anything else comes.", "RTMP 1.0 §7.1.7; OBS Studio answers no ping while it publishes")
+	c.Severity = conformance.Optional
+	out := unusual(c, func() *scripted.Script {
+		return &scripted.Script{Pongless: true, Late: acting("pings will not be answered", nil)}
+	})
+	out.Judge = func(o *Observation) Finding {
+		f := goesOn(o)
+		if a := o.acted(); f.Verdict == conformance.Works && a.Pings == 0 {
+			return Finding{Verdict: conformance.NotReproduced, Got: "it sent no PingRequest; " + f.Got, Needs: "a client that sends PingRequest within seconds"}
+		}
+		return f
+	}
+	return out
 }
 
 // smallWindow is a window that the clip fills many times.

@@ -156,7 +156,7 @@ func TestFilters(t *testing.T) {
 	}
 	nets := []string{"", "10.1.2.3/32", "10.1.0.0/16", "10.0.0.0/8", "2001:db8::/32", "2001:db8::/64", "0a00::/8", "::/0", "0.0.0.0/0"}
 	found := 0
-	for range 3000 {
+	for range 700 {
 		f := Filter{
 			App: pick("", "", "live"), Stream: pick("", "", "cam", "camera", "ca…", "Ära"), Session: pick("", "", "", "s1"),
 			Cause: app.Cause(pick("", "", "limit")), Stage: app.Stage(pick("", "", "publish")), Rule: pick("", "", "%"),
@@ -185,7 +185,7 @@ func TestFilters(t *testing.T) {
 		}
 		found += len(inFile)
 	}
-	if found < 1000 {
+	if found < 500 {
 		t.Errorf("only %d found, the test says little", found)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/journal"
 	"penstock/internal/operator"
 	"penstock/rtmp"
 	"penstock/status"
@@ -209,4 +210,22 @@ func TestHostileText(t *testing.T) {
 	if bytes.Contains(b, []byte(`\u001b`)) || bytes.Contains(b, []byte("\u202e")) {
 		t.Errorf("%s", b)
 	}
+}
+
+// No more can listen than are allowed, and one who asks in vain reads that instead of an endless answer.
+func TestTooManyListen(t *testing.T) {
+	w := newWorld(t)
+	for range journal.MaxSubscribers {
+		if _, err := w.journal.Subscribe(journal.Filter{}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var p problem
+	w.want(http.StatusServiceUnavailable, "GET", "/refusals/stream", nil, &p)
+	if !strings.Contains(p.Detail, "32 others") {
+		t.Errorf("%+v", p)
+	}
+	w.want(http.StatusUnprocessableEntity, "GET", "/refusals/stream?ip=x", nil, &p)
+	w.journal.EndSubscriptions()
+	w.want(http.StatusServiceUnavailable, "GET", "/refusals/stream", nil, &p)
 }

@@ -42,7 +42,7 @@ type file struct {
 
 	mu      sync.Mutex // not held while the database works
 	db      *sql.DB    // nil while it cannot be opened
-	rows    int        // of refusals; -1 unknown
+	rows    int        // of refusals
 	failing bool
 	failed  time.Time // when it last did
 	aged    time.Time // when rows were last deleted for their age
@@ -158,12 +158,13 @@ func (f *file) lastID() (id int64) {
 	return id
 }
 
-const upsert = `INSERT INTO refusals (id, time, last, count, session, ip, peer, app, stream, flashver, stage, rule, cause, code,
-	level, description, x_status, bytes_in, ending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-	ON CONFLICT (id) DO UPDATE SET last = excluded.last, count = excluded.count, session = excluded.session, peer = excluded.peer,
-	ip = excluded.ip, app = excluded.app, stream = excluded.stream, flashver = excluded.flashver, rule = excluded.rule,
-	code = excluded.code, level = excluded.level, description = excluded.description, x_status = excluded.x_status,
-	bytes_in = excluded.bytes_in, ending = excluded.ending`
+// Rows are updated or, when there is none to update, inserted; so their number is known without counting.
+const (
+	update = `UPDATE refusals SET time = ?2, last = ?3, count = ?4, session = ?5, ip = ?6, peer = ?7, app = ?8, stream = ?9, flashver = ?10,
+	stage = ?11, rule = ?12, cause = ?13, code = ?14, level = ?15, description = ?16, x_status = ?17, bytes_in = ?18, ending = ?19 WHERE id = ?1`
+	insert = `INSERT INTO refusals (id, time, last, count, session, ip, peer, app, stream, flashver, stage, rule, cause, code, level,
+	description, x_status, bytes_in, ending) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)`
+)
 
 // write writes a batch and deletes what is too old or too much. It reports whether that worked.
 func (f *file) write(batch map[int64]Refusal) bool {
@@ -180,20 +181,12 @@ func (f *file) transact(batch map[int64]Refusal) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	insert, err := tx.Prepare(upsert)
+	rows, _ := f.state()
+	added, err := put(tx, batch)
 	if err != nil {
 		return err
 	}
-	defer insert.Close()
-	for _, r := range batch {
-		if _, err := insert.Exec(r.ID, r.Time.UnixMicro(), r.Last.UnixMicro(), r.Count, r.Session, blob(r.IP), r.Peer, r.App, r.Stream,
-			r.FlashVer, string(r.Stage), r.Rule, string(r.Cause), r.Code, r.Level, r.Description, r.XStatus, int64(r.BytesIn),
-			string(r.Ending)); err != nil {
-			return err
-		}
-	}
-	rows, err := f.retain(tx)
-	if err != nil {
+	if rows, err = f.retain(tx, rows+added); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -205,20 +198,57 @@ func (f *file) transact(batch map[int64]Refusal) error {
 	return nil
 }
 
-// retain deletes what is beyond MaxRows and MaxAge, and counts what is left.
-func (f *file) retain(tx *sql.Tx) (rows int, err error) {
+// put writes rows and returns how many of them are new.
+func put(tx *sql.Tx, batch map[int64]Refusal) (added int, err error) {
+	updates, err := tx.Prepare(update)
+	if err != nil {
+		return 0, err
+	}
+	defer updates.Close()
+	inserts, err := tx.Prepare(insert)
+	if err != nil {
+		return 0, err
+	}
+	defer inserts.Close()
+	for _, r := range batch {
+		values := []any{r.ID, r.Time.UnixMicro(), r.Last.UnixMicro(), r.Count, r.Session, blob(r.IP), r.Peer, r.App, r.Stream, r.FlashVer,
+			string(r.Stage), r.Rule, string(r.Cause), r.Code, r.Level, r.Description, r.XStatus, int64(r.BytesIn), string(r.Ending)}
+		done, err := updates.Exec(values...)
+		if err != nil {
+			return 0, err
+		}
+		if n, err := done.RowsAffected(); err != nil || n > 0 {
+			continue
+		}
+		if _, err := inserts.Exec(values...); err != nil {
+			return 0, err
+		}
+		added++
+	}
+	return added, nil
+}
+
+// retain deletes what is beyond MaxRows and MaxAge, and returns how many are left of rows.
+func (f *file) retain(tx *sql.Tx, rows int) (int, error) {
 	now := time.Now()
 	if f.o.MaxAge > 0 && now.Sub(f.aged) >= time.Minute {
 		f.aged = now
-		if _, err := tx.Exec("DELETE FROM refusals WHERE last < ?", now.Add(-f.o.MaxAge).UnixMicro()); err != nil {
+		done, err := tx.Exec("DELETE FROM refusals WHERE last < ?", now.Add(-f.o.MaxAge).UnixMicro())
+		if err != nil {
 			return 0, err
 		}
+		n, _ := done.RowsAffected()
+		rows -= int(n)
 	}
-	if err := tx.QueryRow("SELECT count(*) FROM refusals").Scan(&rows); err != nil || rows <= f.o.MaxRows {
-		return rows, err
+	if rows <= f.o.MaxRows {
+		return rows, nil
 	}
-	_, err = tx.Exec("DELETE FROM refusals WHERE id IN (SELECT id FROM refusals ORDER BY id LIMIT ?)", rows-f.o.MaxRows)
-	return f.o.MaxRows, err
+	done, err := tx.Exec("DELETE FROM refusals WHERE id IN (SELECT id FROM refusals ORDER BY id LIMIT ?)", rows-f.o.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	n, _ := done.RowsAffected()
+	return rows - int(n), nil
 }
 
 var errNotOpen = errors.New("journal: the file is not open")

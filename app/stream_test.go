@@ -218,8 +218,8 @@ func TestPublishRefusals(t *testing.T) {
 		description       string
 	}{
 		{"denied", "keys", "cam?key=bad", false, status.PublishDenied, "Wrong key."},
-		{"handler failed", "keys", "cam?key=boom", false, status.PublishDenied, "Publishing cam is not allowed."},
-		{"renamed badly", "keys", "cam", false, status.PublishDenied, "Publishing cam is not allowed."},
+		{"handler failed", "keys", "cam?key=boom", false, status.PublishDenied, "The application failed: try again, and tell the operator if it stays so."},
+		{"renamed badly", "keys", "cam", false, status.PublishDenied, "The application failed: try again, and tell the operator if it stays so."},
 		{"no ability", "rpc", "cam", false, status.PublishDenied, "Publishing cam is not allowed."},
 		{"empty name", "live", "", false, status.PublishBadName, "The stream name is empty."},
 		{"dots", "live", "a/../b", false, status.PublishBadName, "The stream name has a segment ..."},

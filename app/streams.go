@@ -309,11 +309,16 @@ func (ns *netStream) decide(stage Stage, denied *status.Status, name string, ask
 	var once sync.Once
 	refuse := func(r *Refusal) { once.Do(func() { ns.refuse(r, name) }) }
 	late := func() {
-		refuse(&Refusal{Stage: stage, Cause: CauseTimeout, Rule: "handler_timeout", Status: denied})
+		refuse(&Refusal{Stage: stage, Cause: CauseTimeout, Rule: "handler_timeout",
+			Status: status.New(Code(stage, CauseTimeout), "The application did not answer in time: try again.")})
 	}
 	_, err := guard(ns.client, late, func(ctx context.Context) (struct{}, error) { return struct{}{}, ask(ctx) })
 	if err != nil && !ns.client.gone(err) {
-		refuse(refusalOf(stage, err, denied))
+		r := refusalOf(stage, err, denied)
+		if r.Cause == CauseFailed && r.Status == denied { // not the client's doing
+			r.Status = status.New(Code(stage, CauseFailed), "The application failed: try again, and tell the operator if it stays so.")
+		}
+		refuse(r)
 	}
 	granted := false
 	once.Do(func() { granted = err == nil })

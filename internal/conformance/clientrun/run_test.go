@@ -50,10 +50,12 @@ func client(task string, args []string) int {
 }
 
 var clients = map[string]func(url string, files []string) error{
-	"publish":  goodPublisher,
-	"play":     goodPlayer,
-	"mute":     func(url string, files []string) error { return quietly(goodPublisher(url, files)) },
-	"cheerful": func(url string, files []string) error { _ = goodPublisher(url, files); return nil },
+	"publish":          goodPublisher,
+	"play":             goodPlayer,
+	"mute":             func(url string, files []string) error { return quietly(goodPublisher(url, files)) },
+	"cheerful":         func(url string, files []string) error { _ = goodPublisher(url, files); return nil },
+	"cheerful publish": func(url string, files []string) error { _ = goodPublisher(url, files); return nil },
+	"cheerful play":    func(url string, files []string) error { _ = goodPlayer(url, files); return nil },
 	"loop": func(url string, files []string) error {
 		for {
 			_ = goodPublisher(url, files)
@@ -152,7 +154,7 @@ func write(w io.Writer, b []byte) error {
 
 func dial(url string) (*rtmp.Client, context.Context, error) {
 	ctx := context.Background()
-	c, err := rtmp.Dial(ctx, url, &rtmp.ClientConfig{Timeout: patience, Limits: rtmp.Limits{Chunk: chunk.Limits{MinChunkSize: 1}}, Capabilities: &rtmp.Capabilities{CapsEx: 2}})
+	c, err := rtmp.Dial(ctx, url, &rtmp.ClientConfig{Timeout: patience, Trace: fault(), Limits: rtmp.Limits{Chunk: chunk.Limits{MinChunkSize: 1}}, Capabilities: &rtmp.Capabilities{CapsEx: 2}})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -317,7 +319,8 @@ func rawly(url string, do func(io.Writer) error) error {
 // judge runs a client of this program through cases.
 func judge(t *testing.T, task, file string, cfg Config) *conformance.Report {
 	t.Helper()
-	cfg.Command = []string{"/usr/bin/env", "PENSTOCK_CLIENT=" + task, os.Args[0], URL}
+	task, faulty, _ := strings.Cut(task, "@")
+	cfg.Command = []string{"/usr/bin/env", "PENSTOCK_CLIENT=" + task, "PENSTOCK_FAULT=" + faulty, os.Args[0], URL}
 	if file != "" {
 		cfg.Command = append(cfg.Command, file)
 	}

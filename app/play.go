@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"math"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +78,7 @@ func (ns *netStream) start(r *PlayRequest) {
 	ns.name, ns.key, ns.player = name, key, p
 	ns.mu.Unlock()
 	c.server.tellStream(c, StreamEvent{Kind: StreamPlay, Name: name, Key: key})
+	p.attached.Store(true)
 	c.conn.Attach(p)
 	c.watch.active()
 	if c.streams.isClosed() { // the connection ended meanwhile
@@ -255,11 +258,12 @@ type player struct {
 	rate  time.Duration
 	began time.Time
 	ended func(StreamEnd) // may be nil
-	bytes atomic.Uint64   // of chunks, counted by the writer goroutine
+	bytes atomic.Uint64   // of chunks, as they were taken for the connection
+	// What precedes the stream has been queued for the connection: frames may be.
+	attached atomic.Bool
 
-	// Writer goroutine only.
-	frames []*media.Frame
-	asked  time.Time // from when the first frame is waited for; zero when it has come
+	// Owner of the connection's write side only.
+	asked time.Time // from when the first frame is waited for; zero when it has come
 
 	// Commands goroutine only.
 	resynced time.Time
@@ -270,7 +274,47 @@ type player struct {
 }
 
 // Deliver implements media.Subscriber.
-func (p *player) Deliver(f *media.Frame) { p.queue.Deliver(f) }
+func (p *player) Deliver(f *media.Frame) { p.queue.Put(f) }
+
+// Flush implements media.Flusher: what waits is written without the connection's writer, as far
+// as the client takes it at once.
+func (p *player) Flush(w *media.Sweep) {
+	if !p.attached.Load() {
+		return // Attach wakes the writer
+	}
+	f, ok := w.Scratch.(*flush)
+	if !ok {
+		f = new(flush)
+		w.Scratch = f
+	}
+	f.player, f.sweep = p, w
+	f.bufs = p.ns.client.conn.Flush(f, f.bufs)
+	f.player, f.sweep = nil, nil
+}
+
+// flush is a player as the source of one Flush.
+type flush struct {
+	player *player
+	sweep  *media.Sweep
+	frames []*media.Frame
+	bufs   [][]byte
+}
+
+// Pull implements rtmp.Source.
+func (f *flush) Pull(bufs [][]byte, max int) [][]byte {
+	p := f.player
+	f.frames = p.queue.Take(f.frames[:0], max)
+	defer clear(f.frames)
+	if len(f.frames) == 0 {
+		return bufs
+	}
+	if !p.asked.IsZero() || slices.ContainsFunc(f.frames, (*media.Frame).Marker) {
+		return p.cut(bufs, f.frames)
+	}
+	b := f.sweep.Join(f.frames, p.ns.id)
+	p.bytes.Add(uint64(len(b)))
+	return append(bufs, b)
+}
 
 // Replay implements media.Replayer. A publisher that was there before the player is nothing to
 // notify of.
@@ -283,12 +327,23 @@ func (p *player) Replay(fs []*media.Frame) {
 
 // Pull implements rtmp.Source. Frames are already cut; only markers become messages here.
 func (p *player) Pull(bufs [][]byte, max int) [][]byte {
-	p.frames = p.queue.Take(p.frames[:0], max)
+	frames := taken.Get().(*[]*media.Frame)
+	defer taken.Put(frames)
+	*frames = p.queue.Take((*frames)[:0], max)
+	defer clear(*frames)
+	return p.cut(bufs, *frames)
+}
+
+// taken holds the slices that Pull needs for a moment.
+var taken = sync.Pool{New: func() any { return new([]*media.Frame) }}
+
+// cut appends the chunks of frames, and the messages that the markers among them stand for.
+func (p *player) cut(bufs [][]byte, frames []*media.Frame) [][]byte {
 	if !p.asked.IsZero() {
-		p.first()
+		p.first(frames)
 	}
 	sent := 0
-	for _, f := range p.frames {
+	for _, f := range frames {
 		switch f.Kind {
 		case media.Published:
 			bufs = append(bufs, p.notice(status.For(status.PlayPublishNotify, p.name)))
@@ -302,14 +357,13 @@ func (p *player) Pull(bufs [][]byte, max int) [][]byte {
 			}
 		}
 	}
-	clear(p.frames)
 	p.bytes.Add(uint64(sent))
 	return bufs
 }
 
 // first reports the first audio or video of a play.
-func (p *player) first() {
-	for _, f := range p.frames {
+func (p *player) first(frames []*media.Frame) {
+	for _, f := range frames {
 		switch {
 		case f.Kind == media.Published:
 			p.asked = time.Now()

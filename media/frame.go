@@ -152,6 +152,17 @@ func (f *Frame) Chunks(streamID uint32) []byte {
 	return f.cut(streamID)
 }
 
+// seal makes the chunks for the common stream ID and lets the payload be the part of them that it
+// is: a cached frame then takes its size once. Nobody else may have the frame yet.
+func (f *Frame) seal() {
+	n := len(f.Payload)
+	if n == 0 || n > OutChunkSize {
+		return // continuation heads are in between
+	}
+	b := f.cut(commonID)
+	f.Payload = b[len(b)-n:]
+}
+
 func find(c *cut, streamID uint32) []byte {
 	for ; c != nil; c = c.next {
 		if c.streamID == streamID {

@@ -1,5 +1,11 @@
 package media
 
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
 // Publication is a publisher's hold on a name. Its methods are safe for concurrent
 // use, though frames are ordered only when one goroutine sends them.
 //
@@ -80,11 +86,21 @@ func (p *Publication) SetInfo(width, height int, fps float64) {
 func (p *Publication) locked(fn func(*Stream) error) error {
 	s := p.stream
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if s.pub != p {
 		return p.err
 	}
 	return fn(s)
+}
+
+// SetMergeWindow makes subscribers that are Flushers get frames together, those of as long a time
+// at once, which costs less and delays as much. 0, the default, delays no video, and audio until
+// the next video frame at the most; more than MaxMergeWindow is MaxMergeWindow.
+func (p *Publication) SetMergeWindow(d time.Duration) {
+	_ = p.locked(func(s *Stream) error {
+		s.sweep.merge = min(max(d, 0), MaxMergeWindow)
+		return nil
+	})
 }
 
 // Close ends the publication: subscribers get Unpublished and stay, and the name is
@@ -125,3 +141,40 @@ func (p *Publication) Owner() any { return p.owner }
 
 // Key returns the stream's name.
 func (p *Publication) Key() string { return p.stream.key }
+
+var (
+	// ErrRevoked is what a Publication returns after Revoke or Close.
+	ErrRevoked = errors.New("media: publication ended")
+	// ErrSlow is what a Queue reports after its hard bound was passed.
+	ErrSlow = errors.New("media: subscriber too slow")
+	// ErrQueueClosed is what a Queue reports after Close.
+	ErrQueueClosed = errors.New("media: queue closed")
+)
+
+// BusyError is returned by Publish when the name has a publisher.
+type BusyError struct {
+	Key     string
+	Current *Publication // who holds the name; may be revoked
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("media: stream %q is already being published", e.Key)
+}
+
+// LimitError is returned when a publisher exceeds a limit. The frame was not
+// relayed; the publication goes on.
+type LimitError struct {
+	Option string // config_bytes, metadata_bytes, color_info_bytes or tracks (see Options); payload_bytes is MaxPayload
+	Limit  int
+	Got    int
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("media: %d exceeds the limit %s of %d", e.Got, e.Option, e.Limit)
+}
+
+// revoked is the error of a publication that was ended with a cause.
+type revoked struct{ cause error }
+
+func (e *revoked) Error() string   { return e.cause.Error() }
+func (e *revoked) Unwrap() []error { return []error{ErrRevoked, e.cause} }

@@ -104,17 +104,23 @@ func NewQueue(l QueueLimits, wake func()) *Queue {
 
 // Deliver implements Subscriber.
 func (q *Queue) Deliver(f *Frame) {
+	if q.put(f) && q.wake != nil {
+		q.wake()
+	}
+}
+
+// Put is Deliver without the call of wake: for a subscriber that is a Flusher.
+func (q *Queue) Put(f *Frame) { q.put(f) }
+
+func (q *Queue) put(f *Frame) (wake bool) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	wasEmpty, ended := q.ring.n == 0, q.err != nil
 	if q.accept(f) {
 		q.note(f)
 		q.bound()
 	}
-	wake := !ended && (q.err != nil || wasEmpty && q.ring.n > 0)
-	q.mu.Unlock()
-	if wake && q.wake != nil {
-		q.wake()
-	}
+	return !ended && (q.err != nil || wasEmpty && q.ring.n > 0)
 }
 
 // Replay implements Replayer: fs are queued like by Deliver, but do not count

@@ -22,6 +22,7 @@ type Stream struct {
 	state state
 	gop   gop
 	burst burst
+	sweep sweeping
 }
 
 // state is what is known of the current publication. It is reset with each.
@@ -64,7 +65,7 @@ func (s *Stream) published() <-chan struct{} {
 
 func (s *Stream) publish(owner any) (*Publication, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if s.pub != nil {
 		return nil, &BusyError{Key: s.key, Current: s.pub}
 	}
@@ -73,6 +74,7 @@ func (s *Stream) publish(owner any) (*Publication, error) {
 	s.clock.Restart()
 	s.state = state{since: time.Now()}
 	s.burst = burst{}
+	s.sweep.merge, s.sweep.lastVideo = 0, time.Time{}
 	close(s.live)
 	for _, sub := range s.subs {
 		sub.wait(false, 0)
@@ -84,7 +86,7 @@ func (s *Stream) publish(owner any) (*Publication, error) {
 // unpublish ends p; it reports false when p has ended before.
 func (s *Stream) unpublish(p *Publication, err error) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if s.pub != p {
 		return false
 	}
@@ -106,7 +108,17 @@ func (s *Stream) broadcast(f *Frame) {
 		if sub.waitKey && !sub.pass(f) {
 			continue
 		}
-		sub.dst.Deliver(f)
+		s.deliver(sub, f)
+	}
+	s.schedule(f)
+}
+
+// unlock unlocks mu and flushes what became due while it was held.
+func (s *Stream) unlock() {
+	flush := s.claimSweep()
+	s.mu.Unlock()
+	if flush {
+		s.flush()
 	}
 }
 
@@ -175,6 +187,7 @@ func (s *Stream) publishMedia(f *Frame, ts uint32) error {
 
 // relay caches f and hands it out.
 func (s *Stream) relay(f *Frame) {
+	f.seal()
 	if s.gop.open && !s.gop.add(f, &s.reg.o, &s.reg.gopTotal) {
 		s.burst = burst{}
 		s.state.stats.gopDrops++

@@ -23,11 +23,13 @@ const holdMillis = 2000
 // Subscription is a Subscriber's place in a stream. Its methods are safe for
 // concurrent use, but must not be called from within Deliver.
 type Subscription struct {
-	stream *Stream
-	dst    Subscriber
+	stream  *Stream
+	dst     Subscriber
+	flusher Flusher // dst, when it is one
 
 	// guarded by Stream.mu
-	index   int // in Stream.subs; -1 after Close
+	dirty   bool // in Stream.sweep.dirty
+	index   int  // in Stream.subs; -1 after Close
 	waitKey bool
 	hold    bool  // audio and data wait too
 	since   int64 // stream time when hold began
@@ -35,6 +37,7 @@ type Subscription struct {
 
 func (s *Stream) subscribe(dst Subscriber, cached bool) *Subscription {
 	sub := &Subscription{stream: s, dst: dst}
+	sub.flusher, _ = dst.(Flusher)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sub.index = len(s.subs)
@@ -115,13 +118,14 @@ func (sub *Subscription) Stream() *Stream { return sub.stream }
 func (sub *Subscription) Resync() {
 	s := sub.stream
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if sub.index < 0 || s.pub == nil {
 		return
 	}
 	for _, f := range s.state.head.stamped(nil, s.headTime()) {
-		sub.dst.Deliver(f)
+		s.deliver(sub, f)
 	}
+	s.sweep.due = sub.dirty || s.sweep.due
 }
 
 // Close ends delivery: when it returns no Deliver is running and none will follow.

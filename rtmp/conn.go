@@ -11,6 +11,7 @@ import (
 
 	"penstock/rtmp/chunk"
 	"penstock/rtmp/handshake"
+	"penstock/rtmp/internal/socket"
 )
 
 // DefaultWindow is the acknowledgement window and peer bandwidth we announce, in bytes.
@@ -50,10 +51,11 @@ type ConnOptions struct {
 }
 
 // Conn is one RTMP connection after its handshake. One goroutine reads (ReadMessage); any may
-// send. A writer goroutine of its own is the only user of the socket's write side; it ends when
-// the connection is closed or finished.
+// send. One goroutine at a time uses the socket's write side: see outbound. None does after the
+// connection was closed or finished.
 type Conn struct {
 	nc     net.Conn
+	direct *socket.Writer // nil: a writer goroutine writes, not whoever has something
 	limits Limits
 	trace  TraceFunc
 	hs     handshake.Result
@@ -80,13 +82,12 @@ type Conn struct {
 	newLimits atomic.Pointer[chunk.Limits] // for the reader to take over at its next read
 
 	out     outbound
-	written chan struct{} // closed when the writer has ended
+	written chan struct{} // closed when nobody will write any more
 }
 
 type rates struct{ media, command, ping, control, unknown rate }
 
-// NewConn wraps nc, whose RTMP handshake is done, and starts its writer. The Conn owns nc: Close
-// it when done.
+// NewConn wraps nc, whose RTMP handshake is done. The Conn owns nc: Close it when done.
 func NewConn(nc net.Conn, o ConnOptions) *Conn {
 	l := o.Limits.WithDefaults()
 	c := &Conn{nc: nc, limits: l, trace: o.Trace, hs: o.Handshake, hsTime: o.HandshakeTime, strict: o.Strict, window: DefaultWindow,
@@ -104,7 +105,10 @@ func NewConn(nc net.Conn, o ConnOptions) *Conn {
 		unknown: newRate(float64(l.UnknownMessages)/60, float64(l.UnknownMessages)),
 	}
 	c.out.init(l)
-	go c.writeLoop()
+	if c.direct = socket.NewWriter(nc); c.direct == nil {
+		c.out.wake = make(chan struct{}, 1)
+		go c.writeLoop()
+	}
 	return c
 }
 
@@ -175,9 +179,17 @@ func (c *Conn) noteEnd(err error) {
 func (c *Conn) Close(err error) {
 	c.cancel(err)
 	_ = c.nc.Close()
+	if c.direct == nil {
+		return
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	if !c.out.writing { // else the owner of the write side notices
+		c.endWriting()
+	}
 }
 
-// Wait blocks until the writer goroutine has ended. Call it after Close.
+// Wait blocks until nothing is being written any more. Call it after Close or Finish.
 func (c *Conn) Wait() { <-c.written }
 
 // SetChunkLimits changes the limits of message reassembly for everything that arrives after the

@@ -17,8 +17,8 @@ import (
 // after Wake, control messages first.
 type Source interface {
 	// Pull appends complete chunked messages to bufs, about max bytes at the most, and returns
-	// the extended slice; nothing appended means nothing is waiting. It is called by the writer
-	// goroutine only and must not block. The bytes must never change afterwards.
+	// the extended slice; nothing appended means nothing is waiting. It is never called twice at
+	// once and must not block. The bytes must never change afterwards.
 	Pull(bufs [][]byte, max int) [][]byte
 }
 
@@ -35,20 +35,27 @@ type outbound struct {
 	finish    bool          // FIN once queue is empty
 	room      chan struct{} // closed when queue was taken; nil when nobody waits
 
+	// The write side of a connection with Conn.direct belongs to whoever set writing: a drain
+	// goroutine, which is there only while something waits, or a Flush.
+	writing bool
+	again   bool // something came for the owner meanwhile
+	ended   bool // nobody will write any more; Conn.written is closed
+
+	rest [][]byte // owner of the write side: what is left of a Flush, to be written first
+
 	maxBytes, maxMessages int
-	wake                  chan struct{} // capacity 1
+	wake                  chan struct{} // capacity 1; nil with Conn.direct
 }
 
 func (o *outbound) init(l Limits) {
 	o.chunkSize = chunk.DefaultChunkSize
 	o.maxBytes, o.maxMessages = l.ControlQueueBytes, l.ControlQueueMessages
-	o.wake = make(chan struct{}, 1)
 }
 
 // append queues messages. With wait set it returns a channel to wait on instead of an error
 // when the queue is full. mu must be held.
 func (o *outbound) append(m *Message) {
-	o.queue = chunk.Append(o.queue, m, o.chunkSize)
+	o.queue = chunk.Append(slices.Grow(o.queue, chunk.Size(m, o.chunkSize)), m, o.chunkSize)
 	o.messages++
 	if m.Type == TypeSetChunkSize && len(m.Payload) == 4 {
 		if n, err := uint32Body("", m.Payload); err == nil && n > 0 {
@@ -59,9 +66,101 @@ func (o *outbound) append(m *Message) {
 
 // Wake makes the writer look at its queue and sources. It never blocks.
 func (c *Conn) Wake() {
-	select {
-	case c.out.wake <- struct{}{}:
-	default:
+	o := &c.out
+	if c.direct == nil {
+		select {
+		case o.wake <- struct{}{}:
+		default:
+		}
+		return
+	}
+	o.mu.Lock()
+	start := !o.writing && !o.ended
+	if start {
+		o.writing = true
+	} else {
+		o.again = true
+	}
+	o.mu.Unlock()
+	if start {
+		go c.drain()
+	}
+}
+
+// Flush is Wake for when s, which has been attached, has a little: where the connection allows
+// it, it is written before Flush returns, without a goroutine that has to be woken for it. What
+// the peer does not take at once, and everything while control messages wait, is left to the
+// writer. It never blocks. bufs is scratch memory, which is returned for the next call.
+func (c *Conn) Flush(s Source, bufs [][]byte) [][]byte {
+	o := &c.out
+	if c.direct == nil {
+		c.Wake()
+		return bufs
+	}
+	o.mu.Lock()
+	switch {
+	case o.ended:
+		o.mu.Unlock()
+		return bufs
+	case o.writing:
+		o.again = true
+		o.mu.Unlock()
+		return bufs
+	}
+	o.writing = true
+	wait := len(o.queue) > 0 || o.finish
+	o.mu.Unlock()
+	if wait {
+		go c.drain()
+		return bufs
+	}
+	bufs = s.Pull(bufs[:0], writeBatch)
+	for i, p := range bufs {
+		n, err := c.direct.TryWrite(p)
+		c.bytesOut.Add(uint64(n))
+		if err == nil && n == len(p) {
+			continue
+		}
+		// An error will be met again by who can deal with it.
+		o.rest = slices.Clone(bufs[i:])
+		o.rest[0] = p[n:]
+		go c.drain()
+		clear(bufs)
+		return bufs
+	}
+	clear(bufs)
+	if !c.release() {
+		go c.drain()
+	}
+	return bufs
+}
+
+// release gives up the write side; false: something came meanwhile and it is kept.
+func (c *Conn) release() bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	over := c.ctx.Err() != nil && !c.finishing.Load()
+	if o.again && !over {
+		o.again = false
+		return false
+	}
+	o.writing = false
+	if len(o.queue) == 0 {
+		o.queue = nil // most connections never have anything to say again
+	}
+	if over {
+		c.endWriting()
+	}
+	return true
+}
+
+// endWriting notes that nobody will write any more; o.mu must be held.
+func (c *Conn) endWriting() {
+	if !c.out.ended {
+		c.out.ended = true
+		c.out.rest = nil
+		close(c.written)
 	}
 }
 
@@ -212,31 +311,22 @@ func (c *Conn) Finish(cause error, msgs ...*Message) {
 	c.Wake()
 }
 
-// writer's own state, reused from batch to batch.
+// batch is the state of who writes, reused from write to write.
 type batch struct {
 	bufs     [][]byte
 	spare    []byte
 	flat     []byte      // one buffer for connections that have no writev
 	vec      net.Buffers // must live outside the stack: WriteTo takes its address
 	deadline time.Time
+	begun    bool // a Flush has written the beginning of bufs: the peer has just taken something
 }
 
+// writeLoop is the writer of a connection without Conn.direct: a goroutine that waits for
+// something to write.
 func (c *Conn) writeLoop() {
 	defer close(c.written)
 	var b batch
-	for {
-		finished, err := c.writePending(&b)
-		if err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = fmt.Errorf("%w (%w)", &LimitError{Option: OptionWriteTimeout, Value: "longer", Max: c.limits.WriteTimeout}, err)
-			}
-			c.Close(fmt.Errorf("rtmp: write: %w", err))
-			return
-		}
-		if finished {
-			c.closeWrite()
-			return
-		}
+	for c.writeAll(&b) {
 		done := c.ctx.Done()
 		if c.finishing.Load() {
 			done = nil // the context of a finishing connection has ended already
@@ -249,6 +339,52 @@ func (c *Conn) writeLoop() {
 			}
 		}
 	}
+}
+
+// drain writes, waiting for the peer, until nothing waits any more. The caller has got the write
+// side for it.
+func (c *Conn) drain() {
+	b := batches.Get().(*batch)
+	defer func() {
+		b.deadline = time.Time{}
+		batches.Put(b)
+	}()
+	for {
+		if !c.writeAll(b) {
+			c.out.mu.Lock()
+			c.out.writing = false
+			c.endWriting()
+			c.out.mu.Unlock()
+			return
+		}
+		if !b.deadline.IsZero() {
+			b.deadline = time.Time{}
+			_ = c.nc.SetWriteDeadline(time.Time{}) // it would fail a Flush once it has passed
+		}
+		if c.release() {
+			return
+		}
+	}
+}
+
+// batches holds what drain goroutines reuse.
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// writeAll writes what waits. false: nothing more can or shall be written.
+func (c *Conn) writeAll(b *batch) bool {
+	finished, err := c.writePending(b)
+	switch {
+	case err != nil:
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = fmt.Errorf("%w (%w)", &LimitError{Option: OptionWriteTimeout, Value: "longer", Max: c.limits.WriteTimeout}, err)
+		}
+		c.Close(fmt.Errorf("rtmp: write: %w", err))
+		return false
+	case finished:
+		c.closeWrite()
+		return false
+	}
+	return true
 }
 
 // writePending writes until nothing waits; finished tells that FIN is due.
@@ -265,7 +401,8 @@ func (c *Conn) writePending(b *batch) (finished bool, err error) {
 		}
 		o.mu.Unlock()
 
-		b.bufs = b.bufs[:0]
+		b.bufs, b.begun = append(b.bufs[:0], o.rest...), o.rest != nil
+		o.rest = nil
 		if len(control) > 0 {
 			b.bufs = append(b.bufs, control)
 		}
@@ -335,8 +472,8 @@ func (c *Conn) write(b *batch) error {
 			continue
 		case !vectored || !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		case n > 0:
-			progress = time.Now()
+		case n > 0 || b.begun:
+			progress, b.begun = time.Now(), false
 		case time.Since(progress) >= c.limits.WriteTimeout:
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"regexp"
@@ -31,7 +32,7 @@ func serve(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &app.Server{Handler: app.Live(app.LiveOptions{})}
+	s := &app.Server{Handler: app.Live(app.LiveOptions{}), Log: slog.New(slog.DiscardHandler)}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.Serve(l) })
 	t.Cleanup(func() {
@@ -117,8 +118,14 @@ func checkOutput(t *testing.T, r *Report) {
 		t.Fatal(err)
 	}
 	svgs := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAllString(page.String(), -1)
-	if len(svgs) < len(r.shown()) {
-		t.Errorf("%d plots for %d figures", len(svgs), len(r.shown()))
+	plots := 0
+	for _, f := range r.shown() {
+		if r.Servers[0].Values[f.key].Max > 0 { // memory may have shrunk
+			plots++
+		}
+	}
+	if len(svgs) < plots {
+		t.Errorf("%d plots for %d figures", len(svgs), plots)
 	}
 	for _, svg := range svgs {
 		d := xml.NewDecoder(strings.NewReader(svg))

@@ -3,6 +3,7 @@ package load
 import (
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"testing"
@@ -97,7 +98,7 @@ func serve(t *testing.T, tlsConfig *tls.Config) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &app.Server{Handler: app.Live(app.LiveOptions{}), TLSConfig: tlsConfig}
+	s := &app.Server{Handler: app.Live(app.LiveOptions{}), Log: slog.New(slog.DiscardHandler), TLSConfig: tlsConfig}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.Serve(l) })
 	t.Cleanup(func() {
@@ -235,7 +236,7 @@ func TestServerGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &app.Server{Handler: app.Live(app.LiveOptions{})}
+	srv := &app.Server{Handler: app.Live(app.LiveOptions{}), Log: slog.New(slog.DiscardHandler)}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(l) })
 	defer wg.Wait()

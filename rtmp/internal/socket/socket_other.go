@@ -1,0 +1,9 @@
+//go:build !unix
+
+package socket
+
+import "errors"
+
+const supported = false
+
+func tryWrite(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }

@@ -10,7 +10,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 # Where scripts/setup puts Node.js when the system's is too old.
 export PATH := $(CURDIR)/.bin/node/bin:$(PATH)
 
-.PHONY: all build setup lint vet unit fuzz e2e test bench generate clean
+.PHONY: all build setup lint vet unit fuzz e2e test bench bench-report generate clean
 
 all: build
 
@@ -39,6 +39,9 @@ e2e: ## real clients against the real binary, built with the race detector
 
 bench: ## make bench BENCH=Decode PKG=./amf
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+bench-report: build ## measure the server beside others and renew the tables of docs/performance.md (half an hour; RUNS=1 for a look)
+	scripts/bench-report
 
 generate:
 	$(GO) generate ./...

@@ -74,6 +74,10 @@ type PublishRequest struct {
 	Query  url.Values // of the stream name and of the connection, the stream's last
 	Type   string     // live, record, append or appendWithGap
 
+	// MergeWindow, which the handler may set, is for how long frames are held so that players get
+	// several at once, at most media.MaxMergeWindow: cheaper, and later by as much.
+	MergeWindow time.Duration
+
 	// Ended, when the handler sets it, is called once: when the publication has ended, or at once
 	// when it did not come about although the handler allowed it. It must not block.
 	Ended func(StreamEnd)
@@ -170,6 +174,8 @@ type LiveOptions struct {
 	Share   func(ctx context.Context, r *ShareRequest) (*sharedobject.Hub, error)
 	Methods Methods
 	Close   func(reason error) // see Session
+	// MergeWindow is PublishRequest.MergeWindow for all streams.
+	MergeWindow time.Duration
 }
 
 // Live is the plain live application: streams are published and played, nothing else happens.
@@ -190,6 +196,7 @@ func (s *liveSession) Close(reason error) {
 
 // Publish implements Publisher.
 func (s *liveSession) Publish(ctx context.Context, r *PublishRequest) error {
+	r.MergeWindow = s.o.MergeWindow
 	if s.o.Publish == nil {
 		return nil
 	}

@@ -48,6 +48,7 @@ func (ns *netStream) publish(cmd *rtmp.Command) {
 		ns.refuse(busyRefusal(err, name), name)
 		return
 	}
+	pub.SetMergeWindow(r.MergeWindow)
 	ns.started(&publication{Publication: pub, name: name, began: time.Now(), ended: r.Ended, watch: r.Watch})
 	if typ != "live" {
 		ns.tell(status.New(status.RecordNoAccess, "Recording is not available."))

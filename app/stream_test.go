@@ -508,3 +508,31 @@ func TestLateDecisions(t *testing.T) {
 		t.Error("published by a late answer")
 	}
 }
+
+// A merge window holds what players get; they get all of it.
+func TestMergeWindow(t *testing.T) {
+	const window = 300 * time.Millisecond
+	w := serve(t, Live(LiveOptions{MergeWindow: window}), nil)
+	pub, err := dial(t, w.url("live"), nil).Publish(t.Context(), "cam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	play, err := dial(t, w.url("live"), nil).Play(t.Context(), "cam", rtmp.PlayOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pub.WriteVideo(t.Context(), 0, config(1)); err != nil {
+		t.Fatal(err)
+	}
+	nextVideo(t, play)
+	for i := range 3 { // each alone in its window: the one before has arrived
+		sent := time.Now()
+		if err := pub.WriteVideo(t.Context(), uint32(i*500), frame(true, i)); err != nil {
+			t.Fatal(err)
+		}
+		nextVideo(t, play)
+		if took := time.Since(sent); i > 0 && took < window*9/10 { // the first may come as early as its window began
+			t.Errorf("frame %d came after %v", i, took)
+		}
+	}
+}

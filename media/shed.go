@@ -146,7 +146,7 @@ type ring struct {
 }
 
 // idleRing is the size above which an emptied ring is given back.
-const idleRing = 4096
+const idleRing = 64
 
 func (r *ring) at(i int) *Frame     { return r.buf[(r.head+i)&(len(r.buf)-1)] }
 func (r *ring) set(i int, f *Frame) { r.buf[(r.head+i)&(len(r.buf)-1)] = f }

@@ -342,6 +342,14 @@ func (c *Conn) checkRate(m *Message) error {
 // connReader is the socket as the chunk reader sees it: it notes life and counts.
 type connReader Conn
 
+// Wait implements chunk.Waiter: a connection that sends nothing needs no buffer.
+func (r *connReader) Wait() error {
+	if r.direct == nil {
+		return nil
+	}
+	return r.direct.WaitReadable()
+}
+
 func (r *connReader) Read(p []byte) (int, error) {
 	n, err := r.nc.Read(p)
 	if l := r.newLimits.Swap(nil); l != nil {

@@ -111,8 +111,16 @@ func (s *Server) Serve(l net.Listener) error {
 			return ErrServerClosed
 		}
 		go func() {
-			defer s.untrack(nc)
-			s.serve(nc)
+			v, ok := s.begin(nc)
+			if !ok {
+				s.untrack(nc)
+				return
+			}
+			// The handshake needed a deep stack, which the rest of the connection's life does not.
+			go func() {
+				defer s.untrack(nc)
+				s.serve(v)
+			}()
 		}()
 	}
 }
@@ -156,31 +164,47 @@ func (s *Server) ServeConn(nc net.Conn) {
 		return
 	}
 	defer s.untrack(nc)
-	s.serve(nc)
+	if v, ok := s.begin(nc); ok {
+		s.serve(v)
+	}
 }
 
-func (s *Server) serve(nc net.Conn) {
+// served is a connection that its handler is to get.
+type served struct {
+	conn    *Conn
+	over    *LimitError
+	release func() // undoes what admission counted
+}
+
+// begin admits a connection and does the handshake; false: it is not for the handler.
+func (s *Server) begin(nc net.Conn) (served, bool) {
 	limits := s.Limits.WithDefaults()
 	began := time.Now()
 	release, over, ok := s.admission.enter(nc.RemoteAddr(), limits, began)
 	if !ok {
 		s.turned(nc, over)
-		return
+		return served{}, false
 	}
-	defer release()
 	_ = nc.SetDeadline(time.Now().Add(limits.HandshakeTimeout))
 	secured, hs, err := s.open(nc, limits)
 	if err != nil {
 		s.turned(nc, timedOut(err, "handshake_timeout", limits.HandshakeTimeout))
-		return
+		release()
+		return served{}, false
 	}
 	_ = secured.SetDeadline(time.Time{})
 	o := ConnOptions{Limits: limits, Handshake: hs, HandshakeTime: time.Since(began), Strict: true, ChunkLimits: s.ChunkLimits}
 	if s.Trace != nil {
 		o.Trace = s.Trace(nc)
 	}
-	c := NewConn(secured, o)
-	s.handle(c, over)
+	return served{NewConn(secured, o), over, release}, true
+}
+
+// serve runs the handler and sees the connection to its end.
+func (s *Server) serve(v served) {
+	defer v.release()
+	c := v.conn
+	s.handle(c, v.over)
 	if c.finishing.Load() {
 		c.Wait() // last words are still under way; WriteTimeout bounds this
 	}

@@ -90,6 +90,13 @@ func files() []struct {
 			err: `f.yml:4: apps.live.connect.jwt.refresh: must be above 0`},
 		{name: "short secret of addresses", file: "apps:\n  live:\n    play:\n      signed_urls: {secret: x}\n",
 			err: `f.yml:4: apps.live.play.signed_urls.secret: is shorter than 16 bytes`},
+		{name: "merge window", file: "apps:\n  cam: {merge_window: 200ms}\n", change: func(c *Config) {
+			cam := DefaultApp()
+			cam.MergeWindow = Duration(200 * time.Millisecond)
+			c.Apps = map[string]App{"cam": cam}
+		}},
+		{name: "merge window too long", file: "apps:\n  cam:\n    merge_window: 1s\n",
+			err: `f.yml:3: apps.cam.merge_window: must be between 0s and 350ms`},
 		{name: "origin of an action", file: "apps:\n  live:\n    play:\n      origins: [https://x]\n",
 			err: `f.yml:4: apps.live.play.origins: "https://x" is not a host, such as example.com or .example.com`},
 		{name: "log-in without mode", file: "apps:\n  live:\n    encoder_auth:\n      users: {a: b}\n",

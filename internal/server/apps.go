@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"strings"
+	"time"
 
 	"penstock/amf"
 	"penstock/app"
@@ -33,7 +34,8 @@ func liveApp(a config.App, registry *media.Registry, rules *admission.Rules, sha
 		if err != nil {
 			return nil, err
 		}
-		o := app.LiveOptions{Publish: r.Publish, Play: r.Play, Call: r.Call, Close: r.Close, Share: share, Methods: methodsFor(c, a, registry)}
+		o := app.LiveOptions{Publish: r.Publish, Play: r.Play, Call: r.Call, Close: r.Close, Share: share, Methods: methodsFor(c, a, registry),
+			MergeWindow: time.Duration(a.MergeWindow)}
 		return app.Live(o).Connect(ctx, c, args)
 	})
 }

@@ -1,6 +1,9 @@
 package chunk
 
-import "io"
+import (
+	"io"
+	"sync"
+)
 
 const (
 	// DefaultReadBuffer is the size up to which a Reader's buffer grows, in
@@ -13,6 +16,16 @@ const (
 	// emptyReads is how often a source may return nothing without an error.
 	emptyReads = 100
 )
+
+// Waiter may be implemented by the source of a [Reader] that can wait without a buffer. Wait returns nil when Read would return
+// at once, and may return an error in place of Read. It is called between reads; a Reader that waits most of the time then takes
+// memory for its buffer only while it does not.
+type Waiter interface {
+	Wait() error
+}
+
+// firstBuffers holds buffers of firstBuffer bytes for Readers with a Waiter.
+var firstBuffers = sync.Pool{New: func() any { return new([firstBuffer]byte) }}
 
 // buffer reads ahead from a source. Unlike bufio.Reader it takes no memory
 // before the first read, starts small, and doubles when the source fills it.
@@ -46,11 +59,32 @@ func (b *buffer) need(n int) error {
 
 // fill reads once from the source, at least one byte.
 func (b *buffer) fill() error {
+	if err := b.rest(); err != nil {
+		return err
+	}
 	b.makeRoom()
 	n, err := b.read(b.buf[b.w:])
 	b.full = n == len(b.buf)-b.w && n > 0
 	b.w += n
 	return err
+}
+
+// rest waits, where the source allows it, without the buffer, when that is empty. A buffer that has grown belongs to a peer
+// that keeps sending.
+func (b *buffer) rest() error {
+	w, ok := b.src.(Waiter)
+	if !ok || b.r < b.w || b.err != nil || b.full || b.size < firstBuffer || b.buf != nil && len(b.buf) != firstBuffer {
+		return nil
+	}
+	if b.buf != nil {
+		firstBuffers.Put((*[firstBuffer]byte)(b.buf))
+		b.buf, b.r, b.w = nil, 0, 0
+	}
+	if err := w.Wait(); err != nil {
+		return err
+	}
+	b.buf = firstBuffers.Get().(*[firstBuffer]byte)[:]
+	return nil
 }
 
 // makeRoom leaves room for at least one byte after b.w.

@@ -1,8 +1,9 @@
-// Package socket writes to a TCP connection without ever waiting for it.
+// Package socket writes to a TCP connection without ever waiting for it, and waits for what it brings without a buffer.
 package socket
 
 import (
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -12,9 +13,14 @@ import (
 type Writer struct {
 	raw   syscall.RawConn
 	write func(fd uintptr) bool // made once: a closure per write would be an allocation per write
+	peek  func(fd uintptr) bool
 	p     []byte
 	n     int
 	err   error
+
+	// Of WaitReadable.
+	tcp     *net.TCPConn
+	peekErr error
 }
 
 // NewWriter returns a Writer for nc, or nil where writing without waiting is not possible: on other systems than Unix, and on
@@ -28,10 +34,14 @@ func NewWriter(nc net.Conn) *Writer {
 	if err != nil {
 		return nil
 	}
-	w := &Writer{raw: raw}
+	w := &Writer{raw: raw, tcp: tcp}
 	w.write = func(fd uintptr) bool {
 		w.n, w.err = tryWrite(fd, w.p)
 		return true // whatever came of it: nobody waits here
+	}
+	w.peek = func(fd uintptr) (ready bool) {
+		ready, w.peekErr = readable(fd)
+		return ready
 	}
 	return w
 }
@@ -46,4 +56,15 @@ func (w *Writer) TryWrite(p []byte) (n int, err error) {
 		err = w.err
 	}
 	return w.n, err
+}
+
+// WaitReadable returns when a read of the connection would not wait: because something has come, or because it would fail. The
+// error, if any, is one that the read would not report any more. It may be called beside TryWrite.
+func (w *Writer) WaitReadable() error {
+	w.peekErr = nil
+	_ = w.raw.Read(w.peek) // what fails here fails there too
+	if w.peekErr == nil {
+		return nil
+	}
+	return &net.OpError{Op: "read", Net: "tcp", Source: w.tcp.LocalAddr(), Addr: w.tcp.RemoteAddr(), Err: os.NewSyscallError("read", w.peekErr)}
 }

@@ -7,3 +7,5 @@ import "errors"
 const supported = false
 
 func tryWrite(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }
+
+func readable(uintptr) (bool, error) { return true, nil }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -95,5 +96,64 @@ func TestNotTCP(t *testing.T) {
 	defer b.Close()
 	if NewWriter(a) != nil {
 		t.Error("a pipe has no descriptor")
+	}
+}
+
+func TestWaitReadable(t *testing.T) {
+	a, b := pair(t)
+	w := NewWriter(a)
+	if w == nil {
+		t.Skip("not on this system")
+	}
+	wait := func() <-chan struct{} {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = w.WaitReadable()
+		}()
+		return done
+	}
+	want := func(done <-chan struct{}, why string) {
+		t.Helper()
+		select {
+		case <-done:
+		case <-time.After(30 * time.Second):
+			t.Fatalf("still waits: %s", why)
+		}
+	}
+	done := wait()
+	select {
+	case <-done:
+		t.Fatal("nothing has come")
+	case <-time.After(20 * time.Millisecond):
+	}
+	_, _ = b.Write([]byte{7})
+	want(done, "a byte")
+	want(wait(), "a byte that is there")
+	got := make([]byte, 1)
+	if _, err := a.Read(got); err != nil || got[0] != 7 {
+		t.Errorf("the byte was taken: %v, %v", got, err)
+	}
+	_ = a.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	want(wait(), "the deadline")
+	_ = a.SetReadDeadline(time.Time{})
+	done = wait()
+	_ = b.Close()
+	want(done, "the end")
+	_ = a.Close()
+	want(wait(), "closed")
+}
+
+// A reset is reported once only, by whoever looks first.
+func TestWaitReadableReset(t *testing.T) {
+	a, b := pair(t)
+	w := NewWriter(a)
+	if w == nil {
+		t.Skip("not on this system")
+	}
+	_ = b.(*net.TCPConn).SetLinger(0)
+	_ = b.Close()
+	if err := w.WaitReadable(); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("error %v", err)
 	}
 }

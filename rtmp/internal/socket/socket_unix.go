@@ -20,3 +20,18 @@ func tryWrite(fd uintptr, p []byte) (int, error) {
 		return 0, err
 	}
 }
+
+// readable looks at the next byte without taking it. An error of the socket is taken by that.
+func readable(fd uintptr) (bool, error) {
+	var b [1]byte
+	for {
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+		switch err {
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return false, nil
+		default:
+			return true, err
+		}
+	}
+}

@@ -40,6 +40,7 @@ type page struct {
 type subject struct {
 	Number                       int
 	Name, About, Required, Label string
+	Options                      string
 	Good                         bool
 	Total                        int
 	Counts                       []mark
@@ -168,7 +169,7 @@ func (m *matrix) page() *page {
 func (m *matrix) subject(n int, r *conformance.Report) subject {
 	t := m.tally(n)
 	s := subject{Number: n + 1, Name: plain(title(r)), About: plain(strings.TrimPrefix(particulars(r)+addressOf(r), "as "+string(r.Role)+", ")),
-		Required: requirements(t), Good: t.required > 0 && t.working == t.required, Total: max(t.total, 1)}
+		Options: plain(options(r)), Required: requirements(t), Good: t.required > 0 && t.working == t.required, Total: max(t.total, 1)}
 	var label []string
 	x := 0
 	for _, v := range verdicts() {

@@ -35,7 +35,7 @@ func writeMarkdown(w io.Writer, r *conformance.Report) error {
 	b := bufio.NewWriter(w)
 	m := newMatrix(r)
 	fmt.Fprintf(b, "# %s\n\n", md(title(r)))
-	fmt.Fprintf(b, "Judged %s.\n\n", md(particulars(r)))
+	fmt.Fprintf(b, "Judged %s.\n\n", md(strings.TrimSuffix(particulars(r)+" "+options(r), " ")))
 	t := m.tally(0)
 	fmt.Fprintf(b, "| works | differs | fails | not reproduced |\n| --- | --- | --- | --- |\n|")
 	for _, v := range verdicts() {

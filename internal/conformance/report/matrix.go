@@ -24,12 +24,15 @@ type row struct {
 	cells []cell
 }
 
-// name is the case's title, or its id when it has none.
+// name is the case's title, with the code that it is about unless the title names it; the id when there is no title.
 func (r *row) name() string {
-	if r.Title == "" {
+	switch {
+	case r.Title == "":
 		return r.ID
+	case r.Code == "" || strings.Contains(r.Code, r.Title) || strings.Contains(r.Title, r.Code):
+		return r.Title
 	}
-	return r.Title
+	return r.Code + ": " + r.Title
 }
 
 // cell is what one report has to say about one case.

@@ -67,6 +67,9 @@ func writeTerminal(w io.Writer, r *conformance.Report) error {
 	m := newMatrix(r)
 	fmt.Fprintf(s, "%s  %s\n", s.paint(bold, plain(title(r))), s.paint(faint, plain(r.Address)))
 	fmt.Fprintf(s, "%s\n", s.paint(faint, plain(particulars(r))))
+	for _, line := range wrap(plain(options(r)), textWidth) {
+		fmt.Fprintf(s, "%s\n", s.paint(faint, line))
+	}
 	for _, sec := range m.sections {
 		fmt.Fprintf(s, "\n%s\n", s.paint(bold, plain(sec.name)))
 		for _, row := range sec.rows {
@@ -87,7 +90,7 @@ func (s *screen) row(r *row) {
 	name := plain(r.name())
 	for _, group := range r.cells[0].groups() {
 		f := group[0]
-		line := "  " + s.verdict(f.Verdict, 17) + " " + pad(cut(name, 56), 56) + " " + s.paint(faint, plain(r.ID))
+		line := "  " + s.verdict(f.Verdict, 17) + " " + pad(cut(name, 64), 64) + " " + s.paint(faint, plain(r.ID))
 		if m := modes(group); m != "" && len(group) < len(r.cells[0].results) {
 			line += s.paint(faint, " ("+plain(m)+")")
 		}
@@ -129,10 +132,15 @@ func particulars(r *conformance.Report) string {
 	if d := r.Finished.Sub(r.Started); d > 0 {
 		parts = append(parts, "in "+d.Round(100*time.Millisecond).String())
 	}
-	if len(r.Options) > 0 {
-		parts = append(parts, "with "+strings.Join(r.Options, " "))
-	}
 	return strings.Join(parts, ", ")
+}
+
+// options are what the run was told, in brief.
+func options(r *conformance.Report) string {
+	if len(r.Options) == 0 {
+		return ""
+	}
+	return "with " + strings.Join(r.Options, " ")
 }
 
 func requirements(t tally) string {

@@ -42,7 +42,13 @@ type process struct {
 // start runs a program in its own process group. When the test fails, what it printed is in the log.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
-	p := &process{name: name, cmd: exec.Command(name, args...), done: make(chan struct{})}
+	return launch(t, exec.Command(name, args...))
+}
+
+// launch is start for a command that has more to it.
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{name: cmd.Args[0], cmd: cmd, done: make(chan struct{})}
 	p.cmd.Dir = root()
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -57,7 +63,7 @@ func start(t *testing.T, name string, args ...string) *process {
 	t.Cleanup(func() {
 		p.stop(syscall.SIGKILL, 5*time.Second)
 		if t.Failed() {
-			t.Logf("%s %s\n%s", name, strings.Join(args, " "), p.output())
+			t.Logf("%s\n%s", strings.Join(cmd.Args, " "), p.output())
 		}
 	})
 	return p

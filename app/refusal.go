@@ -205,6 +205,12 @@ func Code(stage Stage, cause Cause) status.Code {
 			return status.CallProhibited
 		}
 		return status.CallFailed
+	case StageShare:
+		switch cause {
+		case CauseBadName, CauseLimit, CauseFailed, CauseShutdown:
+			return status.SharedObjectObjectCreationFailed
+		}
+		return status.SharedObjectNoReadAccess
 	case StageConnection:
 		return status.ConnectClosed
 	}

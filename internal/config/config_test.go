@@ -150,6 +150,15 @@ func files() []struct {
 			err: `f.yml:3: console.tokens.ci.sha256: is not 64 hexadecimal digits: printf %s TOKEN | sha256sum`},
 		{name: "no role of a token", file: "console:\n  tokens:\n    ci: {sha256: " + strings.Repeat("a1", 32) + "}\n",
 			err: `f.yml:3: console.tokens.ci.role: "" is not viewer, operator or admin`},
+		{name: "shared objects", file: "apps:\n  so:\n    shared_objects: {read: [/], write: [room/a], persistent: [kept]}\n", change: func(c *Config) {
+			so := DefaultApp()
+			so.SharedObjects.Read, so.SharedObjects.Write, so.SharedObjects.Persistent = []string{"/"}, []string{"room/a"}, []string{"kept"}
+			c.Apps = map[string]App{"so": so}
+		}},
+		{name: "path of shared objects", file: "apps:\n  so:\n    shared_objects:\n      read: [\"room*\"]\n",
+			err: `f.yml:4: apps.so.shared_objects.read: "room*" is not the beginning of a name, such as room or room/chat, or / for all`},
+		{name: "empty path of shared objects", file: "apps:\n  so:\n    shared_objects:\n      create: [\"//\"]\n",
+			err: `f.yml:4: apps.so.shared_objects.create: "//" is not the beginning of a name, such as room or room/chat, or / for all`},
 		{name: "no data folder", file: "data: \"\"\n", err: `f.yml:1: data: is empty, name a folder`},
 		{name: "no grace", file: "shutdown: {grace: 0s}\n", err: `f.yml:1: shutdown.grace: must be above 0`},
 		{name: "reconnect grace", file: "shutdown: {reconnect_url: \"rtmp://x/y\", reconnect_grace: 10s}\n",

@@ -29,6 +29,11 @@ func Wanted(stage app.Stage, application, stream string) string {
 		return "to " + string(stage) + " " + strings.TrimPrefix(in("")+"/"+stream, "/")
 	case app.StageCall:
 		return "to call a method" + in(" of ")
+	case app.StageShare:
+		if stream == "" {
+			return "to use a shared object" + in(" of ")
+		}
+		return "to use the shared object " + stream + in(" of ")
 	case app.StageConnection:
 		return "to stay connected" + in(" to ")
 	}

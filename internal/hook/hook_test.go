@@ -295,3 +295,39 @@ func TestEventsHaveStages(t *testing.T) {
 		t.Errorf("%v, %d ask", ends, asks)
 	}
 }
+
+// A program is asked over HTTPS when its certificate is good, and is not otherwise.
+func TestHTTPS(t *testing.T) {
+	b := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"allow":true}`) }))
+	b.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	defer b.Close()
+	_, err := hooks(t, b.URL, nil).Session(client()).Ask(t.Context(), Publish, Details{})
+	if r := wantRefusal(t, err, app.CauseHookDown, "NetStream.Publish.Denied"); r != nil && !strings.Contains(r.Err.Error(), "certificate") {
+		t.Error(r.Err)
+	}
+	trusted := b.Client().Transport
+	defer b.Client().CloseIdleConnections()
+	if _, err := hooks(t, b.URL, func(o *Options) { o.Transport = trusted }).Session(client()).Ask(t.Context(), Publish, Details{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// A user and a password in the address are those of the request, and in no error.
+func TestAddressWithPassword(t *testing.T) {
+	b := newBackend(t, func(w http.ResponseWriter, r *request) {
+		if r.header.Get("Authorization") != "Basic am9lOnNlY3JldA==" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		allow(w, r)
+	})
+	at := strings.Replace(b.URL, "http://", "http://joe:secret@", 1)
+	if _, err := hooks(t, at, nil).Session(client()).Ask(t.Context(), Publish, Details{}); err != nil {
+		t.Error(err)
+	}
+	b.CloseClientConnections()
+	b.Listener.Close()
+	_, err := hooks(t, at, nil).Session(client()).Ask(t.Context(), Publish, Details{})
+	if r := wantRefusal(t, err, app.CauseHookDown, "NetStream.Publish.Denied"); r != nil && strings.Contains(r.Error(), "secret") {
+		t.Error(r)
+	}
+}

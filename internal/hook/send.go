@@ -128,11 +128,13 @@ func (h *Hooks) post(ctx context.Context, m *Message, attempt int) (answer, erro
 	if h.o.Secret != "" {
 		req.Header.Set(SignatureHeader, Sign(h.o.Secret, time.Now(), body))
 	}
+	begin := time.Now()
 	resp, err := h.http.Do(req)
 	if err != nil {
 		return answer{}, withoutURL(err)
 	}
 	defer resp.Body.Close()
+	h.o.Log.Debug("hook", "event", string(m.Event), "id", m.ID, "attempt", attempt, "status", resp.StatusCode, "took", time.Since(begin))
 	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:

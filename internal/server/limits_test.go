@@ -17,6 +17,7 @@ import (
 // limited is a server whose application live has limits, which count loopback too.
 func limited(t *testing.T, change func(*config.App)) running {
 	return start(t, false, func(c *config.Config) {
+		c.Limits.RefusedTimeout = config.Duration(time.Minute) // a busy machine is no idle client
 		a := config.DefaultApp()
 		change(&a)
 		c.Apps, c.ExemptNetworks = map[string]config.App{"live": a}, config.MustNetworks("192.0.2.0/24")

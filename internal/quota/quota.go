@@ -36,7 +36,11 @@ type Quota struct {
 
 // New returns the Quota of an application whose limits have that configuration path.
 func New(application, path string, l Limits) *Quota {
-	return &Quota{app: application, path: path, limits: l}
+	q := &Quota{app: application, path: path, limits: l}
+	for i := range q.by {
+		q.by[i].most = maxScopes
+	}
+	return q
 }
 
 // kind is what is counted.

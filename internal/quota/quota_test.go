@@ -256,7 +256,9 @@ func TestBitrateTogether(t *testing.T) {
 func TestBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := New("live", "apps.live.limits", Limits{ConnectRate: Bound{PerIP: 1}, Publishers: Bound{PerUser: 2}})
-		for i := range maxScopes + 10 {
+		const most = 100
+		q.by[0].most, q.by[1].most = most, most
+		for i := range most + 10 {
 			release, err := q.Connect(Who{IP: fmt.Sprint("address ", i)})
 			if err == nil {
 				release()
@@ -267,7 +269,7 @@ func TestBounded(t *testing.T) {
 			}
 			s.End()
 		}
-		if a, u := len(q.by[0].scopes), len(q.by[1].scopes); a != maxScopes || u != 0 {
+		if a, u := len(q.by[0].scopes), len(q.by[1].scopes); a != most || u != 0 {
 			t.Errorf("%d addresses, %d users", a, u)
 		}
 		_, err := q.Connect(Who{IP: "one too many"}) // counted with the others, who have used the rate up

@@ -34,6 +34,7 @@ const sweepEvery = time.Minute
 // table is the scopes by address or by user.
 type table struct {
 	scopes map[string]*scope
+	most   int // how many are counted one by one
 	others scope
 	swept  time.Time
 }
@@ -53,7 +54,7 @@ func (t *table) scope(key string, now time.Time) *scope {
 	if t.scopes == nil {
 		t.scopes = make(map[string]*scope)
 	}
-	if now.Sub(t.swept) > sweepEvery || len(t.scopes) >= maxScopes && now.Sub(t.swept) > time.Second {
+	if now.Sub(t.swept) > sweepEvery || len(t.scopes) >= t.most && now.Sub(t.swept) > time.Second {
 		t.swept = now
 		for key, s := range t.scopes {
 			if s.idle() && now.Sub(s.rate.last) > sweepEvery {
@@ -64,7 +65,7 @@ func (t *table) scope(key string, now time.Time) *scope {
 	s := t.scopes[key]
 	switch {
 	case s != nil:
-	case len(t.scopes) >= maxScopes:
+	case len(t.scopes) >= t.most:
 		return &t.others
 	default:
 		s = &scope{key: key}

@@ -10,7 +10,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 # Where scripts/setup puts Node.js when the system's is too old.
 export PATH := $(CURDIR)/.bin/node/bin:$(PATH)
 
-.PHONY: all build setup lint vet unit fuzz e2e test bench bench-report generate clean
+.PHONY: all build setup lint vet unit fuzz e2e conformance test bench bench-report generate clean
 
 all: build
 
@@ -36,6 +36,10 @@ fuzz: ## every fuzz target for FUZZTIME (make fuzz FUZZTIME=10m)
 
 e2e: ## real clients against the real binary, built with the race detector
 	PENSTOCK_E2E=1 PENSTOCK_E2E_RACE=1 $(GO) test -p 1 -count=1 -timeout 10m -v ./test/codes ./test/e2e ./test/refusals
+
+conformance: build ## judges RTMP servers and clients and writes docs/conformance
+	scripts/conformance-servers
+	scripts/conformance-clients
 
 bench: ## make bench BENCH=Decode PKG=./amf
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)

@@ -52,6 +52,7 @@ type situations struct {
 	NoPlayApp        string `group:"Situations" placeholder:"APP" help:"An application that lets nobody play."`
 	MethodApp        string `group:"Situations" placeholder:"APP" help:"The application with the methods, when it is another than the URL's."`
 	EchoMethod       string `group:"Situations" placeholder:"NAME" help:"A method that returns its argument."`
+	ProhibitedApp    string `group:"Situations" placeholder:"APP" help:"The application with the prohibited method, when it is another."`
 	ProhibitedMethod string `group:"Situations" placeholder:"NAME" help:"A method that exists and is not for this client."`
 	NoReadObject     string `group:"Situations" placeholder:"NAME" help:"A shared object that may not be read."`
 	NoWriteObject    string `group:"Situations" placeholder:"NAME" help:"A shared object that may not be written."`
@@ -155,7 +156,7 @@ func (c *checkServerCmd) options() []string {
 	list := []string{"--amf " + c.AMF}
 	for _, f := range []struct{ name, value string }{
 		{"rejecting-app", c.RejectingApp}, {"redirecting-app", c.RedirectingApp}, {"failing-app", c.FailingApp}, {"no-publish-app", c.NoPublishApp},
-		{"no-play-app", c.NoPlayApp}, {"method-app", c.MethodApp}, {"echo-method", c.EchoMethod}, {"prohibited-method", c.ProhibitedMethod},
+		{"no-play-app", c.NoPlayApp}, {"method-app", c.MethodApp}, {"echo-method", c.EchoMethod}, {"prohibited-app", c.ProhibitedApp}, {"prohibited-method", c.ProhibitedMethod},
 		{"no-read-object", c.NoReadObject}, {"no-write-object", c.NoWriteObject},
 		{"no-create-object", c.NoCreateObject},
 	} {
@@ -185,6 +186,7 @@ func (c *checkServerCmd) target() (*judge.Target, error) {
 	t.Prefix = "check-"
 	t.RejectingApp, t.RedirectingApp, t.FailingApp, t.NoPublishApp, t.NoPlayApp = c.RejectingApp, c.RedirectingApp, c.FailingApp, c.NoPublishApp, c.NoPlayApp
 	t.MethodApp, t.EchoMethod, t.ProhibitedMethod = c.MethodApp, c.EchoMethod, c.ProhibitedMethod
+	t.ProhibitedApp = c.ProhibitedApp
 	t.NoReadObject, t.NoWriteObject, t.NoCreateObject = c.NoReadObject, c.NoWriteObject, c.NoCreateObject
 	t.Control, err = c.control()
 	return t, err

@@ -14,7 +14,7 @@ import (
 func TestCheckServer(t *testing.T) {
 	_, s := serve(t)
 	file := filepath.Join(t.TempDir(), "report.json")
-	ran := run(t, "check", s+"/live", "--only", "handshake", "--only", "netconnection/call-*", "--format", "json", "-o", file, "--subject", "this one")
+	ran := run(t, "check", s+"/live", "--only", "handshake", "--only", "netconnection/call-*", "--format", "json", "--output", file, "--subject", "this one")
 	if ran.code != 0 || ran.stdout != "" {
 		t.Fatalf("%+v", ran)
 	}

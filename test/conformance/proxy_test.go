@@ -16,7 +16,6 @@ type mutant struct {
 	name string
 	// kills are the required cases that must not work because of it; all others must.
 	kills []string
-	why   string // it inevitably kills more than one
 
 	// up and down change the messages of client and server; nil leaves them as they are.
 	up, down func(s *session, m *wire.Message) []*wire.Message

@@ -122,6 +122,7 @@ func (p *penstock) target(t *testing.T, addr string, secure bool) *judge.Target 
 	target.Prefix = "check-"
 	target.RejectingApp, target.RedirectingApp, target.NoPublishApp, target.NoPlayApp = "closed", "moved", "nopublish", "noplay"
 	target.EchoMethod, target.NoReadObject, target.NoWriteObject, target.NoCreateObject = "echo", "secret", "fixed", "never"
+	target.ProhibitedApp, target.ProhibitedMethod = "guarded", "ping"
 	if target.Control, err = judge.API("http://"+p.http, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ type Target struct {
 	NoPlayApp        string // lets nobody play
 	MethodApp        string // has the methods; App when empty
 	FailingMethod    string
+	ProhibitedApp    string // has the prohibited method; MethodApp when empty
 	ProhibitedMethod string
 	EchoMethod       string
 	NoReadObject     string // shared object that may not be read

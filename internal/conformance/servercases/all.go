@@ -47,3 +47,18 @@ func steps(list ...func() error) error {
 	}
 	return nil
 }
+
+// wantFIN waits for the peer's end. Over TLS a close without the alert of TLS is as good: it loses nothing either.
+func wantFIN(t *judge.Trial, c *judge.Conn) error {
+	switch how := c.End(); how {
+	case "FIN":
+		return nil
+	case "":
+		return judge.Fails("FIN", "the connection stays open")
+	default:
+		if t.TLS != nil && how == "FIN within a message" {
+			return nil
+		}
+		return judge.Differs("FIN", how)
+	}
+}

@@ -154,21 +154,6 @@ func rejectedEnd(t *judge.Trial) error {
 	return wantFIN(t, c)
 }
 
-// wantFIN waits for the peer's end. Over TLS a close without the alert of TLS is as good: it loses nothing either.
-func wantFIN(t *judge.Trial, c *judge.Conn) error {
-	switch how := c.End(); how {
-	case "FIN":
-		return nil
-	case "":
-		return judge.Fails("FIN", "the connection stays open")
-	default:
-		if t.TLS != nil && how == "FIN within a message" {
-			return nil
-		}
-		return judge.Differs("FIN", how)
-	}
-}
-
 func rejectedClose(t *judge.Trial) error {
 	c, _, err := refusedInWords(t)
 	if err != nil {
@@ -356,13 +341,17 @@ func callBadVersion(t *judge.Trial) error {
 
 func callProhibited(t *judge.Trial) error {
 	if t.ProhibitedMethod == "" {
-		return judge.Needs("a method that exists and is not for this client (--prohibited-method NAME, with --method-app APP)")
+		return judge.Needs("a method that exists and is not for this client (--prohibited-method NAME, with --prohibited-app APP)")
 	}
 	c, err := t.Open("")
 	if err != nil {
 		return err
 	}
-	if err := c.JoinApp(methodApp(t)); err != nil {
+	app := t.ProhibitedApp
+	if app == "" {
+		app = methodApp(t)
+	}
+	if err := c.JoinApp(app); err != nil {
 		return err
 	}
 	h, err := c.Ask(t.ProhibitedMethod)

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -18,8 +19,8 @@ const (
 
 // Bounds of a transcript.
 const (
-	maxEvents = 150
-	maxHex    = 64 // bytes shown of a message
+	maxEvents = 80 // of a conversation that is longer the middle is left out
+	maxHex    = 32 // bytes shown of a message
 )
 
 // Transcript records what was said on the connections of one case. It is safe for concurrent use.
@@ -27,8 +28,9 @@ type Transcript struct {
 	mu      sync.Mutex
 	began   time.Time
 	max     int
-	left    int // events beyond max
-	events  []conformance.Event
+	left    int                 // events between first and last
+	events  []conformance.Event // the first, up to max - max/3
+	last    []conformance.Event // the last, up to max/3
 	secrets []string
 }
 
@@ -70,17 +72,20 @@ func shortHex(b []byte) string { return hex.EncodeToString(b[:min(len(b), maxHex
 func (t *Transcript) add(e conformance.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.events) >= t.max {
-		t.left++
-		return
-	}
 	e.At = time.Since(t.began).Round(time.Microsecond)
 	for _, s := range t.secrets {
 		if strings.Contains(e.Text, s) {
 			e.Text, e.Bytes = strings.ReplaceAll(e.Text, s, "…"), ""
 		}
 	}
-	t.events = append(t.events, e)
+	if len(t.events) < t.max-t.max/3 {
+		t.events = append(t.events, e)
+		return
+	}
+	if t.last = append(t.last, e); len(t.last) > t.max/3 {
+		t.last = t.last[1:]
+		t.left++
+	}
 }
 
 // Events is a copy of what was recorded.
@@ -89,7 +94,7 @@ func (t *Transcript) Events() []conformance.Event {
 	defer t.mu.Unlock()
 	list := append([]conformance.Event(nil), t.events...)
 	if t.left > 0 {
-		list = append(list, conformance.Event{At: time.Since(t.began), From: Aside, Offset: -1, Text: "and further messages, which are not shown"})
+		list = append(list, conformance.Event{At: t.last[0].At, From: Aside, Offset: -1, Text: fmt.Sprintf("%d messages are not shown", t.left)})
 	}
-	return list
+	return append(list, t.last...)
 }

@@ -234,7 +234,11 @@ func (c *Client) sharedObject(m *rtmp.Message) error {
 	l := sharedobject.ParseLimits{Events: c.server.limits.SharedObject.EventCount, AMF: c.amfLimits()}
 	parsed, err := sharedobject.Parse(m.Payload, m.Type == rtmp.TypeSharedObjectAMF3, l)
 	if err != nil {
-		c.refused(&Refusal{Stage: StageShare, Cause: CauseEncoding, Rule: amfOption(err), Err: err})
+		rule := amfOption(err)
+		if errors.Is(err, sharedobject.ErrEvents) {
+			rule = "shared_object_events"
+		}
+		c.refused(&Refusal{Stage: StageShare, Cause: CauseEncoding, Rule: rule, Err: err})
 		return c.conn.CountUnknown()
 	}
 	in := &sharedobject.Incoming{Message: parsed, AMF3: m.Type == rtmp.TypeSharedObjectAMF3, Size: len(m.Payload)}

@@ -44,7 +44,7 @@ func tell(t *testing.T, p *rtmptest.Peer, amf3 bool, m *sharedobject.Message) {
 func TestSharedObject(t *testing.T) {
 	for _, encoding := range []int{0, 3} {
 		amf3 := encoding == 3
-		gone := make(chan struct{})
+		gone, checked := make(chan struct{}), make(chan struct{})
 		url := accepted(t, func(p *rtmptest.Peer) {
 			defer close(gone)
 			use := wantShared(t, p, amf3)
@@ -72,10 +72,14 @@ func TestSharedObject(t *testing.T) {
 			if m = wantShared(t, p, amf3); m.Events[0].Type != sharedobject.Release {
 				t.Errorf("release is %+v", m)
 			}
+			select { // the end of the connection would be the answer otherwise
+			case <-checked:
+			case <-time.After(15 * time.Second):
+			}
 		})
 		c := dial(t, url, &rtmp.ClientConfig{ObjectEncoding: encoding})
 		heard := make(chan sharedobject.Notice, 20)
-		so, err := c.SharedObject(t.Context(), "board", rtmp.SharedObjectOptions{Persistent: true, Interval: 200 * time.Millisecond,
+		so, err := c.SharedObject(t.Context(), "board", rtmp.SharedObjectOptions{Persistent: true, Interval: time.Hour,
 			OnSync: func(list []sharedobject.Notice) {
 				for _, n := range list {
 					heard <- n
@@ -111,7 +115,7 @@ func TestSharedObject(t *testing.T) {
 			t.Errorf("y is %v", v)
 		}
 		want(sharedobject.Succeeded, "y")
-		if err := errors.Join(so.Remove("y"), so.Send("hello", "you"), so.Set("x", true)); err != nil {
+		if err := errors.Join(so.Remove("y"), so.Send("hello", "you"), so.Set("x", true), so.Flush()); err != nil {
 			t.Fatal(err)
 		}
 		want(sharedobject.Deleted, "y")
@@ -131,6 +135,7 @@ func TestSharedObject(t *testing.T) {
 		if err := so.Set("x", 1.0); !errors.Is(err, rtmp.ErrObjectClosed) {
 			t.Errorf("Set after Close: %v", err)
 		}
+		close(checked)
 		<-gone
 		<-c.Done()
 	}

@@ -183,7 +183,7 @@ func (o *Object) Apply(id ID, version uint32, events []Event, r Rights) error {
 	if m != nil {
 		m.knows(version)
 	}
-	w := write{o: o, id: id, m: m, version: version, rights: r}
+	w := write{o: o, id: id, m: m, version: version, rights: r, began: o.bytes}
 	for i := range events {
 		w.apply(&events[i])
 	}

@@ -16,6 +16,7 @@ type write struct {
 	m       *member // nil for the server and for who has left
 	version uint32  // what the writer knew, 0 when it does not say
 	rights  Rights
+	began   int  // bytes of the object before the message
 	told    bool // that it may not write
 	err     error
 }
@@ -136,11 +137,8 @@ func (w *write) fits(key string, size int) error {
 		return over("shared_object_slots", count, l.Slots)
 	case o.bytes+grows > l.ObjectBytes:
 		return over("shared_object_total_bytes", o.bytes+grows, l.ObjectBytes)
-	case grows > 0 && w.rights.Room >= 0 && grows > w.rights.Room:
-		return &LimitError{Option: w.rights.Limit, Value: grows, Max: w.rights.Room}
-	}
-	if grows > 0 && w.rights.Room > 0 {
-		w.rights.Room -= grows
+	case grows > 0 && w.rights.Room >= 0 && o.bytes+grows-w.began > w.rights.Room:
+		return &LimitError{Option: w.rights.Limit, Value: o.bytes + grows - w.began, Max: w.rights.Room}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"penstock/media"
 	"penstock/rtmp"
 	"penstock/rtmp/chunk"
+	"penstock/sharedobject"
 	"penstock/status"
 )
 
@@ -39,6 +40,7 @@ func stageLimits() app.Limits {
 		Chunk: chunk.Limits{AggregateMessages: 1000},
 		AMF:   amf.Limits{Bytes: 650 << 10, String: 32 << 10, LongString: 64 << 10},
 	}
+	l.SharedObject = objectLimits
 	return l
 }
 
@@ -52,7 +54,8 @@ type stage struct {
 
 	mu       sync.Mutex
 	refusals []*app.Refusal
-	next     uint32 // of the source addresses given out
+	hubs     map[string]*sharedobject.Hub // by instance
+	next     uint32                       // of the source addresses given out
 }
 
 type lockedBuffer struct {
@@ -131,6 +134,7 @@ const typePanic = 77
 func (s *stage) apps() *app.Mux {
 	m := app.NewMux()
 	m.Handle("live", app.Live(app.LiveOptions{}))
+	m.HandleFunc("objects", s.objects)
 	m.HandleFunc("rpc", func(_ context.Context, c *app.Client, _ []amf.Value) (app.Session, error) { return s.methods(c), nil })
 	m.HandleFunc("panic", func(context.Context, *app.Client, []amf.Value) (app.Session, error) { panic("boom") })
 	m.HandleFunc("late", func(ctx context.Context, _ *app.Client, _ []amf.Value) (app.Session, error) {

@@ -112,7 +112,7 @@ type outcome struct {
 
 func rows() []row {
 	return slices.Concat(transportRows(), connectionRows(), chunkRows(), controlRows(), amfRows(), commandRows(), nameRows(),
-		streamRows(), mediaRows(), slowRows(), faultRows())
+		streamRows(), mediaRows(), objectRows(), slowRows(), faultRows())
 }
 
 func TestHostile(t *testing.T) {

@@ -160,25 +160,39 @@ func (t *callTable) fail(txn float64, info amf.Value) {
 // and so do a time-out and a lost connection (NetConnection.Call.Failed) and an answer that
 // cannot be decoded (NetConnection.Call.BadVersion).
 func (c *Client) Call(ctx context.Context, name string, args ...amf.Value) (amf.Value, error) {
+	wait, err := c.Start(name, args...)
+	if err != nil {
+		return nil, err
+	}
+	return wait(ctx)
+}
+
+// Start sends a call to the client, so that calls started one after the other leave in this
+// order, and returns what waits for the answer as Call does. wait must be called, once; it may
+// be by another goroutine.
+func (c *Client) Start(name string, args ...amf.Value) (wait func(ctx context.Context) (amf.Value, error), err error) {
 	txn, ch, err := c.calls.add()
 	if err != nil {
 		return nil, err
 	}
-	defer c.calls.take(txn)
-	ctx, cancel := context.WithTimeout(ctx, c.server.limits.CallTimeout)
-	defer cancel()
 	cmd := &rtmp.Command{Name: name, Transaction: txn, Args: args, AMF3: c.amf3.Load()}
 	if err := c.conn.SendCommand(cmd); err != nil {
+		c.calls.take(txn)
 		return nil, err
 	}
-	select {
-	case a := <-ch:
-		return a.value, a.err
-	case <-ctx.Done():
-		return nil, status.Newf(status.CallFailed, "No answer to %s: %v.", name, context.Cause(ctx))
-	case <-c.Context().Done():
-		return nil, status.Newf(status.CallFailed, "No answer to %s: the connection ended.", name)
-	}
+	return func(ctx context.Context) (amf.Value, error) {
+		defer c.calls.take(txn)
+		ctx, cancel := context.WithTimeout(ctx, c.server.limits.CallTimeout)
+		defer cancel()
+		select {
+		case a := <-ch:
+			return a.value, a.err
+		case <-ctx.Done():
+			return nil, status.Newf(status.CallFailed, "No answer to %s: %v.", name, context.Cause(ctx))
+		case <-c.Context().Done():
+			return nil, status.Newf(status.CallFailed, "No answer to %s: the connection ended.", name)
+		}
+	}, nil
 }
 
 // Notify calls a method of the client and wants no answer.

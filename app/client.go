@@ -48,8 +48,9 @@ type Client struct {
 	// Likewise: what the client may send, see allowSizes.
 	sizesAsked, sizesAccepted bool
 
-	welcome   sync.Mutex  // held while connect is answered
-	connected bool        // commands goroutine only: connect was accepted
+	welcome   sync.Mutex // held while connect is answered
+	connected bool       // commands goroutine only: connect was accepted
+	answered  chan struct{}
 	session   Session     // likewise; leave reads it after that goroutine has ended
 	replays   float64     // likewise: plays that began with cached frames, less what time forgave
 	replayed  time.Time   // likewise: when that was counted last
@@ -69,7 +70,8 @@ type Client struct {
 }
 
 func newClient(s *Server, conn *rtmp.Conn, over *rtmp.LimitError) *Client {
-	c := &Client{server: s, conn: conn, over: over, Addr: conn.RemoteAddr(), Since: time.Now(), ID: newID(), Secure: conn.Secure()}
+	c := &Client{server: s, conn: conn, over: over, Addr: conn.RemoteAddr(), Since: time.Now(), ID: newID(), Secure: conn.Secure(),
+		answered: make(chan struct{})}
 	c.calls.init(s.limits.PendingCalls)
 	c.shares = c.newShares()
 	return c

@@ -124,7 +124,12 @@ func (c *Client) greet(cmd *rtmp.Command) {
 	c.watch.accepted(c.session)
 	c.allowSizes(false, true)
 	c.connectResult(cmd, append(greeting(), rtmp.NewUserControl(rtmp.EventStreamBegin, 0), rtmp.SetChunkSize(PublisherChunkSize)))
+	close(c.answered)
 }
+
+// Answered is closed when connect has been accepted and its answer is on its way: what is sent from
+// then on comes after it. It stays open for a client that was refused.
+func (c *Client) Answered() <-chan struct{} { return c.answered }
 
 // PublisherChunkSize is the chunk size that follows connect, in bytes; players are told
 // media.OutChunkSize when they play.

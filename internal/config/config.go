@@ -33,8 +33,11 @@ type Config struct {
 	ExemptNetworks Networks `yaml:"exempt_networks"`
 	// Apps are the applications by name; clients of any other are rejected. Naming one replaces the default, which is the
 	// single application `live`.
-	Apps   map[string]App `yaml:"apps"`
-	Limits Limits         `yaml:"limits"`
+	Apps map[string]App `yaml:"apps"`
+	// Scripts is a folder of scripted applications: each folder in it with a main.asc or main.js is one, under the folder's name. Their
+	// scripts are trusted like the configuration: docs/scripting.md says what they can do, and what bounds them.
+	Scripts string `yaml:"scripts"`
+	Limits  Limits `yaml:"limits"`
 }
 
 // RTMP is where publishers and players connect.

@@ -105,6 +105,11 @@ type Limits struct {
 	TunnelSessions    int      `yaml:"tunnel_sessions"`     // RTMPT sessions open at once
 	TunnelIdleTimeout Duration `yaml:"tunnel_idle_timeout"` // time without a request that ends an RTMPT session
 
+	ScriptTime  Duration `yaml:"script_time"`  // time that a script may run without coming back; one that does not is stopped with its instance
+	ScriptQueue int      `yaml:"script_queue"` // events that wait for one instance of a scripted application
+	ScriptDepth int      `yaml:"script_depth"` // calls within calls
+	ScriptIdle  Duration `yaml:"script_idle"`  // time that an instance without clients is kept
+
 	RemotingBytes     Size     `yaml:"remoting_bytes"`      // length of a request to the gateway
 	RemotingHeaders   int      `yaml:"remoting_headers"`    // headers of its AMF packet
 	RemotingCalls     int      `yaml:"remoting_calls"`      // calls in it
@@ -131,6 +136,7 @@ func DefaultLimits() Limits {
 	l.GOPBytes, l.GOPDuration, l.TotalGOPBytes = 16<<20, Duration(10*time.Second), 1<<30
 	l.HTTPConnections, l.HTTPViewers = 2000, 1000
 	l.TunnelSessions, l.TunnelIdleTimeout = 1000, Duration(20*time.Second)
+	l.ScriptTime, l.ScriptQueue, l.ScriptDepth, l.ScriptIdle = Duration(2*time.Second), 1024, 1000, Duration(20*time.Minute)
 	l.RemotingBytes, l.RemotingHeaders, l.RemotingCalls, l.RemotingNameBytes = 1<<20, 16, 32, 255
 	l.RemotingRequests, l.RemotingTimeout = 64, Duration(30*time.Second)
 	l.ConfigBytes, l.MetadataBytes, l.ColorInfoBytes, l.Tracks = 64<<10, 64<<10, 16<<10, 16

@@ -13,13 +13,17 @@ import (
 )
 
 // applications makes the handlers of the configured applications.
-func applications(apps map[string]config.App, registry *media.Registry, ad *admission.Admission, so *objects) *app.Mux {
+func applications(apps map[string]config.App, registry *media.Registry, ad *admission.Admission, so *objects, scripted scripts) *app.Mux {
 	mux := app.NewMux()
 	for name, a := range apps {
 		if a.Redirect != "" {
 			mux.HandleFunc(name, func(context.Context, *app.Client, []amf.Value) (app.Session, error) {
 				return nil, app.Redirect(a.Redirect)
 			})
+			continue
+		}
+		if script := scripted[name]; script != nil {
+			mux.Handle(name, scriptedApp(script, ad.App(name), so.share(name, a.SharedObjects)))
 			continue
 		}
 		mux.Handle(name, liveApp(a, registry, ad.App(name), so.share(name, a.SharedObjects)))

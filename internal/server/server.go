@@ -44,6 +44,7 @@ type Server struct {
 	admission    *admission.Admission
 	operators    *operator.Authority
 	objects      *objects
+	scripts      scripts
 	observers    *observers // nil until New has all else
 }
 
@@ -54,6 +55,10 @@ func New(c *config.Config, o Options) (*Server, error) {
 		o.Log = slog.Default()
 	}
 	if err := checkData(c.Data); err != nil {
+		return nil, err
+	}
+	c, scripted, err := withScripts(c)
+	if err != nil {
 		return nil, err
 	}
 	if err := checkDemo(c, o.Demo); err != nil {
@@ -86,7 +91,14 @@ func New(c *config.Config, o Options) (*Server, error) {
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
-	s.app = newAppServer(c, o.Log, tlsConfig, s.admission, s.objects)
+	if s.scripts, err = loadScripts(c, scripted, s.objects, o.Log); err != nil {
+		s.objects.close()
+		s.operators.Close()
+		s.admission.Close(context.Background())
+		_ = s.rtmpListener.Close()
+		return nil, err
+	}
+	s.app = s.newAppServer(tlsConfig)
 	if !c.HTTP.Off() {
 		if s.httpListener, err = listen("http", c.HTTP.Listen); err != nil {
 			s.Close()
@@ -113,12 +125,13 @@ func New(c *config.Config, o Options) (*Server, error) {
 // recentShown is how many refusals and ended sessions the page remembers.
 const recentShown = 100
 
-func newAppServer(c *config.Config, log *slog.Logger, t *tls.Config, ad *admission.Admission, so *objects) *app.Server {
+func (s *Server) newAppServer(t *tls.Config) *app.Server {
+	c, log, ad := s.config, s.o.Log, s.admission
 	streams := c.Limits.Media()
 	streams.Log = log
 	registry := media.NewRegistry(streams)
 	srv := &app.Server{
-		Handler: applications(c.Applications(), registry, ad, so), Registry: registry,
+		Handler: applications(c.Applications(), registry, ad, s.objects, s.scripts), Registry: registry,
 		TLSConfig: t, Limits: c.Limits.App(), Log: log,
 		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
 		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
@@ -149,6 +162,7 @@ func (s *Server) Close() {
 	if s.observers != nil {
 		s.observers.close()
 	}
+	s.scripts.close()
 	s.objects.close()
 	s.operators.Close()
 	s.admission.Close(context.Background())
@@ -166,6 +180,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer s.observers.close()
 	defer s.operators.Close()
 	defer s.objects.close()
+	defer s.scripts.close()
 	running := 1
 	if s.http != nil {
 		go func() { failed <- ignore(s.http.Serve(s.httpListener), http.ErrServerClosed) }()

@@ -251,9 +251,10 @@ func options() []string {
 		}
 	}
 	walk("", reflect.TypeFor[config.Limits]())
-	// These are of the HTTP side, which has no RTMP port to attack: the packages httpflv, server, tunnel and remoting have their tests.
+	// These are of the HTTP side, which has no RTMP port to attack, and of the operator's own scripts: the packages httpflv, server,
+	// tunnel, remoting and script have their tests.
 	return slices.DeleteFunc(names, func(s string) bool {
-		return strings.HasPrefix(s, "http_") || strings.HasPrefix(s, "tunnel_") || strings.HasPrefix(s, "remoting_")
+		return strings.HasPrefix(s, "http_") || strings.HasPrefix(s, "tunnel_") || strings.HasPrefix(s, "remoting_") || strings.HasPrefix(s, "script_")
 	})
 }
 

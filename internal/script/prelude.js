@@ -1,0 +1,49 @@
+// What every script finds besides what the server itself gives it. native is the server's side.
+(function (native) {
+  "use strict";
+  // Values that would take the whole process with them: the engine has no bound on memory.
+  var most = 16 * 1024 * 1024;
+  function capped(holder, name, size) {
+    var f = holder[name];
+    Object.defineProperty(holder, name, { configurable: true, writable: true, value: function () {
+      if (size.apply(this, arguments) > most) throw new RangeError(name + ": the result would be too large");
+      return f.apply(this, arguments);
+    } });
+  }
+  capped(String.prototype, "repeat", function (n) { return String(this).length * Number(n); });
+  capped(String.prototype, "padStart", function (n) { return Number(n); });
+  capped(String.prototype, "padEnd", function (n) { return Number(n); });
+  capped(Array.prototype, "fill", function () { return this.length; });
+  ["ArrayBuffer", "Uint8Array", "Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array"].forEach(function (name) {
+    var Real = globalThis[name];
+    globalThis[name] = new Proxy(Real, { construct: function (target, args, as) {
+      if (typeof args[0] === "number" && args[0] > most) throw new RangeError(name + ": too large");
+      return Reflect.construct(target, args, as === globalThis[name] ? target : as);
+    } });
+  });
+
+  // A client's methods are its own and those of Client.prototype. Nothing that all objects have can be called from outside.
+  native.method = function (client, name) {
+    if (name === "constructor" || name.slice(0, 2) === "__") return undefined;
+    for (var o = client; o && o !== native.base; o = Object.getPrototypeOf(o)) {
+      if (Object.prototype.hasOwnProperty.call(o, name)) return typeof o[name] === "function" ? o[name] : undefined;
+    }
+    return undefined;
+  };
+
+  globalThis.LoadVars = function LoadVars() {};
+  LoadVars.prototype.decode = function (text) {
+    var self = this;
+    String(text).split("&").forEach(function (pair) {
+      if (pair === "") return;
+      var i = pair.indexOf("=");
+      var take = function (s) { return decodeURIComponent(s.replace(/\+/g, " ")); };
+      self[take(i < 0 ? pair : pair.slice(0, i))] = i < 0 ? "" : take(pair.slice(i + 1));
+    });
+  };
+  LoadVars.prototype.toString = function () {
+    var self = this;
+    return Object.keys(self).filter(function (k) { return typeof self[k] !== "function"; })
+      .map(function (k) { return encodeURIComponent(k) + "=" + encodeURIComponent(self[k]); }).join("&");
+  };
+})

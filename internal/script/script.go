@@ -1,0 +1,204 @@
+// Package script runs applications written in JavaScript as Flash Media Server ran them: a folder with main.asc or main.js is an
+// application, with application, Client, SharedObject and the rest of server-side ActionScript as far as docs/scripting.md says.
+//
+// Each instance of an application has an engine of its own and one goroutine that is in it. Scripts are the operator's code and are
+// trusted: what bounds them keeps one that has gone wrong from taking the server with it, and is no sandbox.
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"penstock/amf"
+	"penstock/app"
+	"penstock/sharedobject"
+	"penstock/status"
+)
+
+// Options configures Load. Zero values take what stands behind them.
+type Options struct {
+	Hub       *sharedobject.Hub // of the application's shared objects; nil: it has none
+	Log       *slog.Logger      // nil: slog.Default
+	EntryTime time.Duration     // [script_time] that a script may run without coming back, 2 s
+	Queue     int               // [script_queue] events that wait for one instance, 1024
+	Depth     int               // [script_depth] calls within calls, 1000
+	Idle      time.Duration     // [script_idle] that an instance without clients is kept, 20 min
+}
+
+// Application is a scripted application. It is safe for concurrent use.
+type Application struct {
+	name, dir string
+	o         Options
+
+	mu        sync.Mutex
+	instances map[string]*instance
+	closed    bool
+	wg        sync.WaitGroup
+}
+
+// mains are the names that an application's script may have, in the order in which they are looked for.
+var mains = []string{"main.asc", "main.js"}
+
+// Find returns the names of the applications in a folder: its folders with a main script.
+func Find(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if _, err := mainOf(filepath.Join(dir, e.Name())); err == nil {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+func mainOf(dir string) (string, error) {
+	for _, m := range mains {
+		if info, err := os.Stat(filepath.Join(dir, m)); err == nil && info.Mode().IsRegular() {
+			return m, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no main.asc or main.js", dir)
+}
+
+// Load reads the application in a folder. A script that cannot be compiled is an error that names the line; it runs when the first
+// client of an instance comes.
+func Load(name, dir string, o Options) (*Application, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.EntryTime <= 0 {
+		o.EntryTime = 2 * time.Second
+	}
+	if o.Queue <= 0 {
+		o.Queue = 1024
+	}
+	if o.Depth <= 0 {
+		o.Depth = 1000
+	}
+	if o.Idle <= 0 {
+		o.Idle = 20 * time.Minute
+	}
+	a := &Application{name: name, dir: dir, o: o, instances: make(map[string]*instance)}
+	m, err := mainOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := a.compile(m); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// compile reads a file of the application's folder anew, so that an instance that starts has what is there now. Nothing outside the
+// folder can be read, also where links lead out.
+func (a *Application) compile(name string) (*goja.Program, time.Time, error) {
+	var none time.Time
+	root, err := os.OpenRoot(a.dir)
+	if err != nil {
+		return nil, none, err
+	}
+	defer root.Close()
+	name = filepath.FromSlash(name)
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, none, err
+	}
+	text, err := root.ReadFile(name)
+	if err != nil {
+		return nil, none, err
+	}
+	program, err := goja.Compile(a.name+"/"+name, string(text), false)
+	return program, info.ModTime(), err
+}
+
+// changed reports whether a file is not what it was.
+func (a *Application) changed(name string, was time.Time) bool {
+	info, err := os.Stat(filepath.Join(a.dir, filepath.FromSlash(name)))
+	return err != nil || !info.ModTime().Equal(was)
+}
+
+// errGone is what an instance that has ended answers.
+var errGone = errors.New("script: the instance has ended")
+
+// Connect asks the script about a client: application.onConnect, or its acceptConnection and its like later on. The session is what
+// the script lets the client do.
+func (a *Application) Connect(ctx context.Context, c *app.Client, args []amf.Value) (*Session, error) {
+	for range 3 { // an instance may end just when it is asked
+		in, err := a.instance(c.Instance)
+		if err != nil {
+			return nil, err
+		}
+		in.renew(ctx)
+		s, err := in.connect(ctx, c, args)
+		if !errors.Is(err, errGone) {
+			return s, err
+		}
+	}
+	return nil, shutdownStatus(a.name)
+}
+
+func shutdownStatus(name string) *status.Status {
+	return status.Newf(status.ConnectAppShutdown, "Application %s is shutting down.", name)
+}
+
+// instance returns an instance that runs, having started it when there was none.
+func (a *Application) instance(name string) (*instance, error) {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return nil, shutdownStatus(a.name)
+	}
+	in := a.instances[name]
+	if in == nil {
+		in = newInstance(a, name)
+		a.instances[name] = in
+		a.wg.Go(in.run)
+	}
+	a.mu.Unlock()
+	<-in.started
+	if in.startErr != nil {
+		return nil, in.startErr
+	}
+	return in, nil
+}
+
+func (a *Application) forget(in *instance) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.instances[in.name] == in {
+		delete(a.instances, in.name)
+	}
+}
+
+// Instances are the names of the instances that run.
+func (a *Application) Instances() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	names := make([]string, 0, len(a.instances))
+	for name := range a.instances {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Close ends every instance, calling its onAppStop, and waits for them.
+func (a *Application) Close() {
+	a.mu.Lock()
+	a.closed = true
+	for _, in := range a.instances {
+		in.end("Application.Shutdown")
+	}
+	a.mu.Unlock()
+	a.wg.Wait()
+}

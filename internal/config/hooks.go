@@ -32,7 +32,7 @@ type Hooks struct {
 
 // Words are what clients are told in place of the usual words, for a rule or a cause.
 type Words struct {
-	// Code is the code, such as NetStream.Publish.Denied; without it, the usual one. Encoders act on few: see docs/hooks.md.
+	// Code is the code, such as NetStream.Publish.Denied; without it, the usual one. Encoders act on few: see docs/refusals.md.
 	Code string `yaml:"code"`
 	Text string `yaml:"text"` // the description; without it, the usual one
 }

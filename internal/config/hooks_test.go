@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -99,5 +100,26 @@ func TestRefusalRules(t *testing.T) {
 		if !strings.Contains(rules, want) {
 			t.Errorf("%s is missing: %s", want, rules)
 		}
+	}
+}
+
+// The examples of docs/hooks.md are configurations.
+func TestHookExamples(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/hooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(doc), "```yaml\n")[1:]
+	for _, block := range blocks {
+		yaml, _, _ := strings.Cut(block, "```")
+		if !strings.HasPrefix(yaml, "apps:") { // a section of an application
+			yaml = "apps:\n  live:\n    " + strings.ReplaceAll(strings.TrimSpace(yaml), "\n", "\n    ") + "\n"
+		}
+		if _, err := Parse("hooks.md", []byte(yaml)); err != nil {
+			t.Errorf("%v in\n%s", err, yaml)
+		}
+	}
+	if len(blocks) < 3 {
+		t.Errorf("%d examples", len(blocks))
 	}
 }

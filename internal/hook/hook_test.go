@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,9 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
+	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -329,5 +333,40 @@ func TestAddressWithPassword(t *testing.T) {
 	_, err := hooks(t, at, nil).Session(client()).Ask(t.Context(), Publish, Details{})
 	if r := wantRefusal(t, err, app.CauseHookDown, "NetStream.Publish.Denied"); r != nil && strings.Contains(r.Error(), "secret") {
 		t.Error(r)
+	}
+}
+
+// docs/hooks.md has every field of an event, and verifies signatures as they are made.
+func TestDocument(t *testing.T) {
+	b, err := os.ReadFile("../../docs/hooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(b)
+	for _, typ := range []reflect.Type{reflect.TypeFor[Message](), reflect.TypeFor[Details](), reflect.TypeFor[jsonAnswer]()} {
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if name != "" && !strings.Contains(doc, "`"+name+"`") && !strings.Contains(doc, `"`+name+`":`) {
+				t.Errorf("does not have the field %s", name)
+			}
+		}
+	}
+	for _, e := range append(slices.Clone(allEvents), Done) {
+		if !strings.Contains(doc, "`"+string(e)+"`") && !strings.Contains(doc, "on_"+string(e)) {
+			t.Errorf("does not have the event %s", e)
+		}
+	}
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no Python to try the example with")
+	}
+	_, code, _ := strings.Cut(doc, "```python\n")
+	code, _, _ = strings.Cut(code, "```")
+	body := []byte(`{"event":"publish"}`)
+	code += fmt.Sprintf("\nimport sys\nprint(verify('a secret of 16 b', %q, sys.stdin.buffer.read()), verify('another secret', %[1]q, b''))\n", Sign("a secret of 16 b", time.Now(), body))
+	cmd := exec.CommandContext(t.Context(), python, "-c", code)
+	cmd.Stdin = bytes.NewReader(body)
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "True False\n" {
+		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -82,6 +82,7 @@ func (a *attempt) watched(ctx context.Context) error {
 	if a.proc != nil {
 		o.Exit = a.proc.exited()
 		if o.Exit == nil {
+			a.said()
 			a.note("the tester has seen enough and interrupts the client")
 		}
 		a.proc.end()
@@ -138,7 +139,7 @@ func (a *attempt) start() error {
 	if err != nil {
 		return err
 	}
-	in, out := filepath.Join(a.dir, "in.flv"), filepath.Join(a.dir, outputName)
+	in, out := filepath.Join(a.dir, inputName), filepath.Join(a.dir, outputName)
 	if a.uses(Input) {
 		if err := os.WriteFile(in, scripted.File(scripted.Clip(clipLength, a.c.Base)), 0o600); err != nil {
 			return err
@@ -237,6 +238,14 @@ func (a *attempt) facts() []scripted.Facts {
 	return out
 }
 
+// said takes down what the client has said by now. A report says nothing about the machine that it was made on.
+func (a *attempt) said() {
+	ours := strings.NewReplacer(filepath.Join(a.dir, inputName), Input, filepath.Join(a.dir, outputName), Output, a.dir, "{dir}")
+	for _, line := range a.proc.said() {
+		a.observation.Said = append(a.observation.Said, ours.Replace(line))
+	}
+}
+
 func (a *attempt) note(text string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -248,8 +257,8 @@ func (a *attempt) note(text string) {
 // collect gathers what is left to know when everything has ended.
 func (a *attempt) collect() {
 	o := a.observation
-	if a.proc != nil {
-		o.Said = a.proc.said()
+	if o.Exit != nil {
+		a.said() // all of it: the process has ended
 	}
 	if a.uses(Input) {
 		o.Given = scripted.FramesOf(scripted.Clip(clipLength, a.c.Base))

@@ -52,8 +52,11 @@ const (
 	streamName = "cam"
 )
 
-// outputs are names that a command may have for {out}.
-const outputName = "out.flv"
+// Names of {in} and {out}.
+const (
+	inputName  = "in.flv"
+	outputName = "out.flv"
+)
 
 type runner struct {
 	cfg   Config

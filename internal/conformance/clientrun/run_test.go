@@ -70,7 +70,12 @@ var clients = map[string]func(url string, files []string) error{
 	},
 	"hang": func(url string, files []string) error {
 		if err := goodPublisher(url, files); err != nil {
-			signal.Ignore(syscall.SIGINT)
+			signals := make(chan os.Signal, 1)
+			signal.Notify(signals, syscall.SIGINT)
+			go func() { // and will not end
+				<-signals
+				fmt.Println("interrupted")
+			}()
 			fmt.Println(err)
 			time.Sleep(time.Hour)
 		}
@@ -137,7 +142,7 @@ var clients = map[string]func(url string, files []string) error{
 	"lossy": func(url string, files []string) error {
 		return player(url, files, func(n int) bool { return n != 50 })
 	},
-	"nothing": func(string, []string) error { return errors.New("no such option") },
+	"nothing": func(_ string, files []string) error { return fmt.Errorf("cannot read %s", files[0]) },
 }
 
 func quietly(err error) error {
@@ -404,7 +409,7 @@ func TestBadClients(t *testing.T) {
 		{"flood", "", "session/ordinary", conformance.Fails, "misbehaved: "},
 		{"http", "", "session/ordinary", conformance.Fails, "desynchronised: "},
 		{"asleep", "", "session/ordinary", conformance.NotReproduced, "the handshake; it was still there"},
-		{"nothing", "", "session/ordinary", conformance.NotReproduced, "it did not connect; it stopped with exit code 1"},
+		{"nothing", Input, "session/ordinary", conformance.NotReproduced, "it did not connect; it stopped with exit code 1 after 0.0 s; it said: client: cannot read {in}"},
 		{"ping", Input, "control/ping-unanswered", conformance.Works, "276 frames are whole"},
 		{"mangle", Input, "session/ordinary", conformance.Fails, "desynchronised: 1 frames are none of those sent"},
 		{"jumpy", Input, "session/ordinary", conformance.Differs, "is wrong by 500 ms"},
@@ -420,6 +425,9 @@ func TestBadClients(t *testing.T) {
 			res := &r.Results[0]
 			if res.Verdict != c.verdict || !strings.Contains(res.Got, c.got) {
 				t.Errorf("%s: want %s with %q\n%s", c.task, c.verdict, c.got, show(res))
+			}
+			if strings.Contains(res.Got, "interrupted") {
+				t.Errorf("%s: what it said when it was ended is held against it: %s", c.task, res.Got)
 			}
 			for _, e := range res.Transcript {
 				var pid int

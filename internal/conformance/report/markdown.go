@@ -142,6 +142,9 @@ func compareMarkdown(w io.Writer, rs []*conformance.Report) error {
 	b := bufio.NewWriter(w)
 	m := newMatrix(rs...)
 	names := make([]string, len(rs))
+	if len(rs) > 0 {
+		fmt.Fprintf(b, "# RTMP %ss side by side\n\n", md(string(rs[0].Role)))
+	}
 	for n, r := range rs {
 		names[n] = title(r)
 		fmt.Fprintf(b, "* **%s**: judged %s\n", md(names[n]), md(particulars(r)))

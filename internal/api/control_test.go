@@ -44,7 +44,11 @@ func TestKick(t *testing.T) {
 		said := make(chan *status.Status, 10)
 		c := w.dial("live", said)
 		var list struct{ Sessions []Session }
-		w.want(200, "GET", "/sessions", nil, &list)
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if w.want(200, "GET", "/sessions", nil, &list); len(list.Sessions) == 1 { // those that were kicked have left
+				break
+			}
+		}
 		if len(list.Sessions) != 1 || list.Sessions[0].App != "live" || list.Sessions[0].BytesIn == 0 || list.Sessions[0].Publishing == nil {
 			t.Fatalf("%+v", list)
 		}

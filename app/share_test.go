@@ -120,6 +120,23 @@ func TestSharedObjectBytes(t *testing.T) {
 	wantShared(t, p[0], foo("00", "00")+status7("SharedObject.NoWriteAccess"))
 }
 
+// What is said of a persistent object carries its flag, whatever else the client's flags are.
+func TestPersistentObjectBytes(t *testing.T) {
+	w, _ := serveObjects(t, sharedobject.Options{Interval: time.Millisecond, Store: new(sharedobject.MemoryStore)})
+	p := rtmptest.Dial(t, w.addr)
+	p.Open("so")
+	sendShared(t, p, foo("00", "02")+"0100000000")
+	wantShared(t, p, foo("02", "02")+"0b00000000 0800000000")
+	sendShared(t, p, foo("02", "02")+"030000000c 000161 003ff0000000000000")
+	wantShared(t, p, foo("03", "02")+"0500000003 000161")
+	proxy := rtmptest.Dial(t, w.addr)
+	proxy.Open("so")
+	sendShared(t, proxy, foo("00", "12")+"0100000000")
+	wantShared(t, proxy, foo("04", "32")+"0b00000000 0800000000 040000000c 000161 003ff0000000000000")
+	sendShared(t, proxy, foo("00", "10")+"0100000000")
+	wantShared(t, proxy, foo("00", "10")+status7("SharedObject.BadPersistence"))
+}
+
 // wantEvents wants these events of "foo" in order, in as many messages as it takes.
 func wantEvents(t *testing.T, p *rtmptest.Peer, flags string, events ...string) {
 	t.Helper()
@@ -292,5 +309,74 @@ func TestLargeObject(t *testing.T) {
 	}
 	if slots, _ := so.Slots(); len(slots) != 16 {
 		t.Errorf("%d slots", len(slots))
+	}
+}
+
+// Clients of both formats share one object: what AMF0 has no form for travels as AMF3 within it.
+func TestSharedObjectEncodings(t *testing.T) {
+	w, _ := serveObjects(t, sharedobject.Options{Interval: time.Millisecond})
+	type member struct {
+		so    *rtmp.SharedObject
+		heard chan sharedobject.Notice
+	}
+	var members [2]member
+	for i, encoding := range []int{0, 3} {
+		m := &members[i]
+		m.heard = make(chan sharedobject.Notice, 100)
+		var err error
+		m.so, err = dial(t, w.url("so"), &rtmp.ClientConfig{ObjectEncoding: encoding}).SharedObject(t.Context(), "mixed",
+			rtmp.SharedObjectOptions{Interval: time.Millisecond, OnSync: func(list []sharedobject.Notice) {
+				for _, n := range list {
+					m.heard <- n
+				}
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait := func(m *member, code sharedobject.NoticeCode, key string) sharedobject.Notice {
+		t.Helper()
+		for {
+			select {
+			case n := <-m.heard:
+				if n.Code == code && n.Key == key {
+					return n
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%s %s was not heard", code, key)
+			}
+		}
+	}
+	values := map[string]amf.Value{
+		"text": "x", "null": nil, "object": amf.NewObject(amf.Prop{Key: "a", Value: amf.NewArray("p", "p", true)}), "date": amf.Date{Millis: 5},
+		"bytes": &amf.ByteArray{Data: []byte{1, 2}}, "typed": &amf.Object{Class: "com.example.Point", Props: []amf.Prop{{Key: "x", Value: 1.5}}},
+		"vector": &amf.VectorDouble{Data: []float64{1, 2}},
+	}
+	for from := range members {
+		for name, v := range values {
+			key := name + string(rune('0'+from))
+			if err := members[from].so.Set(key, v); err != nil {
+				t.Fatal(err)
+			}
+			wait(&members[from], sharedobject.Succeeded, key)
+			if got := wait(&members[1-from], sharedobject.Changed, key).Value; amf.Format(got) != amf.Format(v) {
+				t.Errorf("%s arrived as %s, want %s", key, amf.Format(got), amf.Format(v))
+			}
+		}
+		if err := members[from].so.Send("hello", values["object"], values["object"]); err != nil {
+			t.Fatal(err)
+		}
+		for i := range members {
+			if n := wait(&members[i], sharedobject.Called, "hello"); len(n.Args) != 2 || amf.Format(n.Args[1]) != amf.Format(values["object"]) {
+				t.Errorf("called with %s", amf.Format(amf.NewArray(n.Args...)))
+			}
+		}
+	}
+	late, err := dial(t, w.url("so"), &rtmp.ClientConfig{ObjectEncoding: 3}).SharedObject(t.Context(), "mixed", rtmp.SharedObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slots, _ := late.Slots(); len(slots) != 2*len(values) {
+		t.Errorf("a late client has %d slots", len(slots))
 	}
 }

@@ -183,6 +183,41 @@ func (h *Hub) load(ctx context.Context, l *live, create bool) error {
 	return nil
 }
 
+// deleteStored removes an object that is only stored; one that has come into memory meanwhile is cleared.
+func (h *Hub) deleteStored(ctx context.Context, at place) error {
+	h.mu.Lock()
+	if h.objects[at] != nil {
+		h.mu.Unlock()
+		s, err := h.Get(ctx, at.instance, at.name, true)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return s.Clear()
+	}
+	l := newLive(h, at, true) // who wants it meanwhile waits, and finds that it could not be made
+	l.failed = ErrNoObject
+	h.objects[at] = l
+	h.mu.Unlock()
+	defer close(l.ready)
+	r, err := h.o.Store.Load(ctx, h.key(at))
+	if err == nil {
+		err = h.o.Store.Delete(ctx, h.key(at))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.objects, at)
+	l.dropped = true
+	if err != nil {
+		return err
+	}
+	h.kept--
+	for _, s := range r.Slots {
+		h.stored.Add(-int64(len(s.Key) + len(s.Value)))
+	}
+	return nil
+}
+
 // count asks the store once how much it holds.
 func (h *Hub) count(ctx context.Context) error {
 	h.counted.Lock()

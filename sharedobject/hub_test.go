@@ -412,6 +412,14 @@ func TestHubLimits(t *testing.T) {
 			t.Errorf("refused %v", a.refused[0])
 		}
 	}
+	for i := range 3 { // one that nothing was written to is not kept
+		a := join(t, h, Limits{}, nil)
+		a.say(fmt.Sprint("p", i), FlagPersistent, Event{Type: Use})
+		a.Close()
+		if len(a.refused) > 0 {
+			t.Errorf("refused %v", a.refused[0])
+		}
+	}
 	a := join(t, h, Limits{}, nil)
 	a.say("kept", FlagPersistent, Event{Type: Use})
 	a.say("kept", FlagPersistent, set("k", true))

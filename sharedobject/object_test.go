@@ -245,7 +245,11 @@ func TestAttach(t *testing.T) {
 	if got := attach(third); got != "use success, remove z" {
 		t.Errorf("one removal: %q", got)
 	}
-	o.Purge(o.Version())
+	latest := o.Version()
+	o.Purge(latest)
+	if !o.ChangedSince(third) || o.ChangedSince(latest) {
+		t.Error("what changed is not known after a purge")
+	}
 	if got := attach(third); got != all {
 		t.Errorf("after a purge: %q", got)
 	}

@@ -196,13 +196,16 @@ func TestHubClear(t *testing.T) {
 			t.Errorf("%s: %d, %v", pattern, n, err)
 		}
 	}
+	if n := h.stored.Load(); h.kept != 2 || n != 2 {
+		t.Errorf("%d objects of %d bytes are counted", h.kept, n)
+	}
 	if _, err := h.Clear(t.Context(), "room", "["); err == nil {
 		t.Error("no pattern, no error")
 	}
 	if err := h.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := stored(t, store, "a1") + "," + stored(t, store, "a2") + "," + stored(t, store, "b1"); got != ",,k=<nil>" {
+	if got := stored(t, store, "a1") + "," + stored(t, store, "a2") + "," + stored(t, store, "b1"); got != ",nothing,k=<nil>" {
 		t.Errorf("stored %q", got)
 	}
 	a.Close()

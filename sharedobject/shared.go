@@ -272,6 +272,9 @@ func (h *Hub) Clear(ctx context.Context, instance, pattern string) (int, error) 
 	if h.o.Store == nil {
 		return len(names), nil
 	}
+	if err := h.count(ctx); err != nil {
+		return len(names), err
+	}
 	return h.clearStored(ctx, instance, names, matches)
 }
 
@@ -287,13 +290,7 @@ func (h *Hub) clearStored(ctx context.Context, instance string, done map[string]
 		} else if !ok || done[k.Name] {
 			continue
 		}
-		s, err := h.Get(ctx, instance, k.Name, true)
-		if err != nil {
-			return n, err
-		}
-		err = s.Clear()
-		s.Close()
-		if err != nil {
+		if err := h.deleteStored(ctx, place{instance, k.Name}); err != nil {
 			return n, err
 		}
 		n++

@@ -31,16 +31,7 @@ func (s sharer) Share(context.Context, *app.ShareRequest) (*sharedobject.Hub, er
 
 // objects is the application with shared objects. Each attacker has a hub of its own, by the name of the instance.
 func (s *stage) objects(ctx context.Context, c *app.Client, _ []amf.Value) (app.Session, error) {
-	s.mu.Lock()
-	hub := s.hubs[c.Instance]
-	if hub == nil {
-		hub = sharedobject.NewHub(sharedobject.Options{Limits: objectLimits, Store: new(sharedobject.MemoryStore), Log: slog.New(slog.DiscardHandler)})
-		if s.hubs == nil {
-			s.hubs = make(map[string]*sharedobject.Hub)
-		}
-		s.hubs[c.Instance] = hub
-	}
-	s.mu.Unlock()
+	hub := s.hub(c.Instance)
 	locked, err := hub.Get(ctx, c.Instance, "locked", false)
 	if err != nil {
 		return nil, err
@@ -58,6 +49,20 @@ func (s *stage) objects(ctx context.Context, c *app.Client, _ []amf.Value) (app.
 			return 0.0, nil
 		},
 	}, hub}, nil
+}
+
+func (s *stage) hub(instance string) *sharedobject.Hub {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	hub := s.hubs[instance]
+	if hub == nil {
+		hub = sharedobject.NewHub(sharedobject.Options{Limits: objectLimits, Store: new(sharedobject.MemoryStore), Log: slog.New(slog.DiscardHandler)})
+		if s.hubs == nil {
+			s.hubs = make(map[string]*sharedobject.Hub)
+		}
+		s.hubs[instance] = hub
+	}
+	return hub
 }
 
 func (p *peer) object(name string, flags uint32, events ...sharedobject.Event) {
@@ -111,7 +116,7 @@ func objectRows() []row {
 		refused("more shared objects than may be", "shared_objects", create, func(a *attack, p *peer) {
 			other := a.connected("objects/shared_objects")
 			other.use("1", "2", "3", "4")
-			a.eventually("there are four objects", func() bool { return len(a.s.hubs["shared_objects"].Objects()) == 5 })
+			a.eventually("there are four objects", func() bool { return len(a.s.hub("shared_objects").Objects()) == 5 })
 			p.use("5", "6", "7", "8")
 		}),
 		refused("more shared objects than one may use", "shared_objects_per_client", create, func(_ *attack, p *peer) { p.use("1", "2", "3", "4", "5") }),

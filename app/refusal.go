@@ -269,7 +269,21 @@ func isRedirect(s *status.Status) bool {
 
 // overLimit is the description of a refusal by a limit, in the form of Flash Media Server.
 func overLimit(l *rtmp.LimitError) string {
-	return fmt.Sprintf("[ Resource.Limit.Exceeded ] : The limit %s (%v) is reached.", l.Option, l.Max)
+	advice := "try again later"
+	if l.Option == "property_bytes" {
+		advice = "use a shorter address"
+	}
+	return fmt.Sprintf("[ Resource.Limit.Exceeded ] : The limit %s (%v) is reached: %s, or ask the operator to raise it.", l.Option, l.Max, advice)
+}
+
+// sentTooMuch is the description for a client that is ended because of what it sent.
+func sentTooMuch(option string) string {
+	advice := "use another program, or a newer version of this one"
+	switch option {
+	case "message_bytes", "media_rate", "reassembly_bytes":
+		advice = "lower the bit rate or the frame rate in your encoder"
+	}
+	return fmt.Sprintf("[ Resource.Limit.Exceeded ] : The limit %s is exceeded: %s, or ask the operator to raise it.", option, advice)
 }
 
 // causeOf classifies what ended a connection's reading side. ok is false when the peer simply

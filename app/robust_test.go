@@ -85,7 +85,7 @@ func TestPartingWords(t *testing.T) {
 			p := open(t, w)
 			tt.open(p)
 			p.SendMessage(&rtmp.Message{Type: rtmp.TypeVideo, CSID: 6, StreamID: 1, Payload: make([]byte, 30<<10)})
-			const text = "[ Resource.Limit.Exceeded ] : The limit message_bytes is exceeded."
+			const text = "[ Resource.Limit.Exceeded ] : The limit message_bytes is exceeded: lower the bit rate or the frame rate in your encoder, or ask the operator to raise it."
 			if m := p.WantStatus(tt.code); m.StreamID != 1 || m.Status.Level != status.LevelError || m.Status.Description != text {
 				t.Errorf("on stream %d: %v", m.StreamID, m.Status)
 			}

@@ -125,7 +125,7 @@ func (c *Client) offend(err error) bool {
 	r := &Refusal{Stage: StageConnection, Cause: cause, Rule: rule, Err: err}
 	text := "The connection broke the protocol."
 	if cause == CauseLimit {
-		text = fmt.Sprintf("[ Resource.Limit.Exceeded ] : The limit %s is exceeded.", rule)
+		text = sentTooMuch(rule)
 	}
 	if c.accepted() {
 		r.Status = status.New(status.ConnectClosed, text)

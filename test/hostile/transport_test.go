@@ -147,7 +147,7 @@ func connectionRows() []row {
 			p := a.dial().shake()
 			p.connect("live")
 			m := p.wantCode(status.ConnectRejected)
-			a.wantWord(m, "[ Resource.Limit.Exceeded ] : The limit connections (64) is reached.")
+			a.wantWord(m, "[ Resource.Limit.Exceeded ] : The limit connections (64) is reached: try again later, or ask the operator to raise it.")
 			p.wantFIN()
 		}, cause: app.CauseLimit, rule: "connections"},
 		{name: "more connections than one address may have", run: func(a *attack) {
@@ -160,7 +160,7 @@ func connectionRows() []row {
 			p := a.dialFrom(from, 0).shake()
 			p.connect("rpc")
 			m := p.wantCode(status.ConnectRejected)
-			a.wantWord(m, "[ Resource.Limit.Exceeded ] : The limit connections_per_ip (12) is reached.")
+			a.wantWord(m, "[ Resource.Limit.Exceeded ] : The limit connections_per_ip (12) is reached: try again later, or ask the operator to raise it.")
 			p.wantFIN()
 			a.arrive(atLive).alive() // another address is welcome
 		}, cause: app.CauseLimit, rule: "connections_per_ip"},
@@ -171,7 +171,7 @@ func connectionRows() []row {
 				p.connect("live")
 				m := p.until("an answer", func(m *answer) bool { return m.status != nil })
 				if m.status.Code == status.ConnectRejected {
-					a.wantWord(m, "[ Resource.Limit.Exceeded ] : The limit connect_rate_per_ip (10) is reached.")
+					a.wantWord(m, "[ Resource.Limit.Exceeded ] : The limit connect_rate_per_ip (10) is reached: try again later, or ask the operator to raise it.")
 					p.wantFIN()
 					return
 				}

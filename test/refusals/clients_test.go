@@ -3,6 +3,7 @@ package refusals
 import (
 	"net"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ type action string
 const (
 	publishing action = "publishing"
 	playing    action = "playing"
+	calling    action = "calling"
 )
 
 // A target is what a client asks for, and how.
@@ -27,6 +29,7 @@ type target struct {
 	ffmpeg         []string
 	scheme         string // rtmp when empty
 	length         string // seconds that FFmpeg publishes
+	method         string
 }
 
 func (g *target) url(userinfo bool) string {
@@ -134,6 +137,19 @@ var rtmpdump = &client{
 	shows: func(r refusal) []string { return []string{r.Code, r.Description} },
 }
 
+// rtmpClient is the npm package of that name, behind the script that prints its events. Its methods are called for it.
+var rtmpClient = &client{
+	name: "rtmp-client", program: "node", version: []string{"-p", `"rtmp-client " + require("` + filepath.ToSlash(filepath.Join(root(), "test")) + `/node_modules/rtmp-client/package.json").version`},
+	find: regexp.MustCompile(`rtmp-client (\S+)`),
+	can: map[action]func(g *target) []string{
+		calling: func(g *target) []string {
+			return []string{filepath.Join(root(), "test", "node", "rtmpclient.cjs"), "connect", "rtmp://" + g.addr + "/" + g.app, "3000", g.method}
+		},
+	},
+	keep:  regexp.MustCompile(`"event":"error"`),
+	shows: func(r refusal) []string { return []string{r.Code, r.Description} },
+}
+
 var clients = []*client{ffmpeg, gstreamer, rtmpdump}
 
 // versions are those of the clients, such as "FFmpeg 5.1.9".
@@ -160,6 +176,7 @@ var varying = []struct {
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "server"},
 	{regexp.MustCompile(`"clientid": "[^"]*"`), `"clientid": "…"`},
 	{regexp.MustCompile(`wait \d+ seconds`), "wait 60 seconds"},
+	{regexp.MustCompile(`(this one has|they have) [\d.]+k?:`), "$1 12k:"},
 	{regexp.MustCompile(`\b(salt|challenge|opaque|nonce)=[^&" >]*`), "$1=…"},
 	{regexp.MustCompile(`\b(token|sig)=[\w.-]{16,}`), "$1=…"},
 	{regexp.MustCompile(`/GstPipeline:pipeline0/\w+:`), ""},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,7 +89,7 @@ func tryCodes(t *testing.T, rows []*codeRow, display string) {
 	for _, row := range rows {
 		t.Run(row.action+" "+row.code, func(t *testing.T) {
 			t.Parallel()
-			for _, c := range append(clients, obs) {
+			for _, c := range append(slices.Clone(clients), obs) {
 				g := &target{app: "live", stream: row.code}
 				if row.action == "connect" {
 					g.app, g.stream = row.code, "cam"

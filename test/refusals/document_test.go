@@ -39,7 +39,7 @@ func document(t *testing.T, rep *report) string {
 	t.Helper()
 	b := &strings.Builder{}
 	b.WriteString(introduction)
-	fmt.Fprintf(b, "The clients were %s.\n\n", strings.Join(versions(t, append(clients, obs)), ", "))
+	fmt.Fprintf(b, "The clients were %s.\n\n", strings.Join(versions(t, append(slices.Clone(clients), obs, rtmpClient)), ", "))
 	b.WriteString(aboutCodes)
 	b.WriteString(codeTable(rep.codes))
 	b.WriteString(codeChoice)

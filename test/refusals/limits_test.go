@@ -14,38 +14,24 @@ import (
 
 // limits are the scenarios of limits that ordinary clients can reach.
 func limits() []*scenario {
-	hold := func(url func(at *place) string) func(t *testing.T, at *place) {
-		return func(t *testing.T, at *place) {
-			t.Helper()
-			c, err := rtmp.Dial(t.Context(), url(at), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = c.Close() })
-			if _, err := c.Play(t.Context(), "cam", rtmp.PlayOptions{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	direct := func(at *place) string { return "rtmp://" + at.server.rtmp + "/live" }
-	relayed := func(at *place) string { return at.url() }
+	direct, relayed := occupy(false, playing, ""), occupy(true, playing, "")
 	closed := map[app.Stage]status.Code{app.StageConnection: status.ConnectClosed}
 	during := []app.Stage{app.StageConnection}
 	publishers := map[*client]string{rtmpdump: "cannot publish"}
 	lost := map[*client]string{gstreamer: "connection closed remotely"} // it reads no status after publish
 	return []*scenario{
 		{title: "More connections than the server takes", what: "Another client has the only place.",
-			cause: app.CauseLimit, xStatus: 409, rule: "connections", server: "limits: {connections: 1}", stages: onConnect, first: hold(direct)},
+			cause: app.CauseLimit, xStatus: 409, rule: "connections", server: "limits: {connections: 1}", stages: onConnect, first: direct},
 		{title: "More connections from one address", what: "Another client of the same address has the only place.",
 			cause: app.CauseLimit, xStatus: 409, rule: "connections_per_ip", server: "exempt_networks: []\nlimits: {connections_per_ip: 1}",
-			stages: onConnect, before: hold(relayed)},
+			stages: onConnect, before: relayed},
 		{title: "More connections in a second from one address", what: "The address has connected more often than `connect_rate_per_ip` allows.",
 			cause: app.CauseLimit, xStatus: 409, rule: "connect_rate_per_ip", server: "exempt_networks: []\nlimits: {connect_rate_per_ip: 0.01}",
 			stages: onConnect, before: connectOften},
 		{title: "Properties that are too long", what: "The client's `tcUrl` is longer than `property_bytes`.",
 			cause: app.CauseLimit, xStatus: 409, rule: "property_bytes", server: "limits: {property_bytes: 20}", stages: onConnect},
 		{title: "More players than a stream has", what: "Another player has the only place.",
-			cause: app.CauseLimit, xStatus: 409, rule: "players_per_stream", server: "limits: {players_per_stream: 1}", stages: onPlay, first: hold(direct)},
+			cause: app.CauseLimit, xStatus: 409, rule: "players_per_stream", server: "limits: {players_per_stream: 1}", stages: onPlay, first: direct},
 		{title: "Pictures that are too large", what: "A message is longer than `message_bytes`.",
 			cause: app.CauseLimit, xStatus: 409, rule: "message_bytes", server: "limits: {message_bytes: 1KiB}", stages: during, code: closed, cannot: publishers, shows: lost},
 		{title: "Too many messages", what: "The publisher sends more than `media_rate` messages a second.",
@@ -62,6 +48,33 @@ func limits() []*scenario {
 			cause: app.CauseForeign, xStatus: 400, server: "limits: {}", stages: []app.Stage{app.StageAccept},
 			code: map[app.Stage]status.Code{app.StageAccept: ""},
 			ask:  func(g *target) { g.scheme = "rtmps" }, shows: map[*client]string{ffmpeg: "rtmps://", gstreamer: "ERROR", rtmpdump: "ERROR"}},
+	}
+}
+
+// occupy takes a place before the client: from the client's address or another, with a query that names a user.
+func occupy(sameAddress bool, does action, query string) func(t *testing.T, at *place) {
+	return func(t *testing.T, at *place) {
+		t.Helper()
+		url := "rtmp://" + at.server.rtmp + "/" + at.app
+		if sameAddress {
+			url = at.url()
+		}
+		if does == publishing {
+			name := "other"
+			if at.relay != nil {
+				name += "-" + at.relay.ip
+			}
+			publishUntilEnd(t, url, name+query)
+			return
+		}
+		c, err := rtmp.Dial(t.Context(), url+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		if _, err := c.Play(t.Context(), "cam", rtmp.PlayOptions{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -94,6 +94,7 @@ func (s *server) accessLines(t *testing.T) []map[string]string {
 var accessEvents = map[string][]string{
 	string(app.StageAccept): {"connect"}, string(app.StageConnect): {"connect"}, string(app.StagePlay): {"play"},
 	string(app.StagePublish): {"publish", "unpublish"}, string(app.StageConnection): {"disconnect"},
+	string(app.StageCall): {"call"},
 }
 
 // sameInAccessLog finds each refusal of the log in the access log: by session, with its x-status, its cause and its rule.

@@ -59,12 +59,16 @@ var (
 // usual is the code by which a stage is refused.
 var usual = map[app.Stage]status.Code{
 	app.StageConnect: status.ConnectRejected, app.StagePublish: status.PublishDenied, app.StagePlay: status.PlayFailed,
+	app.StageCall: status.CallProhibited,
 }
 
 // ability is the action that shows a stage's refusal, by this client.
 func (s *scenario) action(stage app.Stage, c *client) action {
 	if a, ok := s.actions[c]; ok {
 		return a
+	}
+	if stage == app.StageCall {
+		return calling
 	}
 	if stage == app.StagePlay || c.can[publishing] == nil && stage != app.StagePublish {
 		return playing
@@ -85,7 +89,7 @@ func appName(index int, stage app.Stage) string { return fmt.Sprintf("app%02d%s"
 // sharedConfig is the configuration of the server that scenarios without one of their own share.
 func sharedConfig(list []*scenario) string {
 	var b strings.Builder
-	b.WriteString("apps:\n")
+	b.WriteString("exempt_networks: [192.0.2.0/24]\napps:\n") // so that loopback addresses are counted
 	for i, s := range list {
 		if s.server != "" {
 			continue
@@ -126,7 +130,7 @@ func indent(n int, text string) string {
 
 // target is what a client asks for.
 func (s *scenario) target(at *place, stage app.Stage) *target {
-	g := &target{addr: at.relay.addr, app: at.app, stream: "cam"}
+	g := &target{addr: at.relay.addr, app: at.app, stream: "cam", method: "echo"}
 	if s.query != "" && stage == app.StageConnect {
 		g.app += "?" + s.query
 		g.explicit = true

@@ -137,14 +137,42 @@ func encoders() []*scenario {
 	return []*scenario{
 		one("Without the log-in of encoders (adobe)", "The client does not begin to log in within five seconds of being asked to.",
 			"adobe", scenario{shows: asks}),
-		one("With a wrong password in the log-in of encoders (adobe)", "The client connects three times: to be asked to log in, to be given the challenge, and to answer it. The last is refused.",
+		one("With a wrong password in the log-in of encoders (adobe)", "The client connects three times: to be asked to log in, to be given the challenge, and to answer it. The last is refused. With the right password FFmpeg, GStreamer and OBS Studio are let in.",
 			"adobe", scenario{ask: as("alice", "wrong"), shows: fails, obs: true, logsIn: true}),
 		one("As an unknown user in the log-in of encoders (adobe)", "The same: whether there is such a user cannot be told from outside.",
 			"adobe", scenario{ask: as("mallory", "secret"), shows: fails}),
 		one("Without the log-in of encoders (llnw)", "The same with the method of Limelight, which GStreamer 1.22 does not know.", "llnw", scenario{shows: unknown}),
-		one("With a wrong password in the log-in of encoders (llnw)", "Three connections, as above.",
+		one("With a wrong password in the log-in of encoders (llnw)", "Three connections, as above. With the right password FFmpeg and OBS Studio are let in.",
 			"llnw", scenario{ask: as("alice", "wrong"), shows: unknown}),
 		one("As an unknown user in the log-in of encoders (llnw)", "Three connections, as above.",
 			"llnw", scenario{ask: as("mallory", "secret"), shows: unknown}),
 	}
+}
+
+// Encoders that log in with the right password publish.
+func TestEncodersLogIn(t *testing.T) {
+	needs(t, "ffmpeg", "gst-launch-1.0", "obs", "Xvfb")
+	display := screen(t)
+	t.Run("all", func(t *testing.T) {
+		s := serve(t, "apps:\n  adobe: {encoder_auth: {mode: adobe, users: {alice: secret}}}\n  llnw: {encoder_auth: {mode: llnw, users: {alice: secret}}}\n")
+		for _, tt := range []struct {
+			mode    string
+			encoder *client
+		}{{"adobe", ffmpeg}, {"adobe", gstreamer}, {"adobe", obs}, {"llnw", ffmpeg}, {"llnw", obs}} {
+			t.Run(tt.encoder.name+" "+tt.mode, func(t *testing.T) {
+				t.Parallel()
+				r := relayTo(t, s.rtmp)
+				g := &target{addr: r.addr, app: tt.mode, stream: strings.ReplaceAll(tt.encoder.name, " ", ""), user: "alice", password: "secret", length: "60"}
+				if tt.encoder == obs {
+					goLive(t, display, g)
+				} else {
+					start(t, nil, nil, tt.encoder.program, tt.encoder.can[publishing](g)...)
+				}
+				until(t, 60*time.Second, "the stream is live", func() bool { return s.live(t, tt.mode+"/"+g.stream) })
+				if n := r.connections(); n != 3 || len(s.log.of(r.ip)) != 0 {
+					t.Errorf("%d connections; refused: %v", n, s.log.of(r.ip))
+				}
+			})
+		}
+	})
 }

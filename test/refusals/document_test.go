@@ -48,7 +48,7 @@ func document(t *testing.T, rep *report) string {
 		sections = append(sections, section{s, rep.results[i]})
 	}
 	slices.SortStableFunc(sections, func(a, b section) int { return cmp.Compare(order(a.cause), order(b.cause)) })
-	b.WriteString("## All refusals\n\n| refused | cause | x-status | rule | code |\n| --- | --- | --- | --- | --- |\n")
+	b.WriteString("## All refusals\n\n| refused | stage | cause | x-status | code |\n| --- | --- | --- | --- | --- |\n")
 	for _, s := range sections {
 		s.index(b)
 	}
@@ -64,12 +64,13 @@ func document(t *testing.T, rep *report) string {
 	return b.String()
 }
 
-// index writes the section's lines of the table of all.
+// index writes the section's line of the table of all.
 func (s section) index(b *strings.Builder) {
+	var stages, codes []string
 	for _, r := range s.results {
-		last := r.told()
-		fmt.Fprintf(b, "| [%s](#%s): %s | `%s` | %d | %s | `%s` |\n", s.title, anchor(s.title), r.stage, last.Cause, last.XStatus, code(last.Rule), last.Code)
+		stages, codes = append(stages, string(r.stage)), append(codes, code(r.told().Code))
 	}
+	fmt.Fprintf(b, "| [%s](#%s) | %s | `%s` | %d | %s |\n", s.title, anchor(s.title), strings.Join(stages, "<br>"), s.cause, s.xStatus, strings.Join(codes, "<br>"))
 }
 
 // told is the last refusal of a client that was tried.
@@ -90,7 +91,7 @@ func (s section) write(b *strings.Builder) {
 	b.WriteString("| refused | code | text | cause | x-status | rule |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range s.results {
 		for _, told := range r.steps() {
-			fmt.Fprintf(b, "| %s | `%s` | %s | `%s` | %d | %s |\n", r.stage, told.Code, cell(told.Description), told.Cause, told.XStatus, code(told.Rule))
+			fmt.Fprintf(b, "| %s | %s | %s | `%s` | %d | %s |\n", r.stage, code(told.Code), cell(told.Description), told.Cause, told.XStatus, code(told.Rule))
 		}
 	}
 	b.WriteString("\n| refused | client | exit | prints |\n| --- | --- | --- | --- |\n")

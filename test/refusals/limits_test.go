@@ -44,8 +44,8 @@ func limits() []*scenario {
 			code:    map[app.Stage]status.Code{app.StageConnection: status.PlayInsufficientBW},
 			actions: map[*client]action{ffmpeg: playing, gstreamer: playing}, during: hang("playing", flood),
 			shows: map[*client]string{gstreamer: "", rtmpdump: "NetStream.Play.Failed"}, fine: map[*client]bool{gstreamer: true, rtmpdump: true}},
-		{title: "Another protocol", what: "The client speaks TLS (`rtmps://`) or RTMPE to a server that is not set up for it. Nothing can be said to it.",
-			cause: app.CauseForeign, xStatus: 400, server: "limits: {}", stages: []app.Stage{app.StageAccept},
+		{title: "Another protocol", what: "The client speaks TLS (`rtmps://`) to a server that is not set up for it. Nothing can be said to it.",
+			cause: app.CauseForeign, xStatus: 400, application: "{}", stages: []app.Stage{app.StageAccept},
 			code: map[app.Stage]status.Code{app.StageAccept: ""},
 			ask:  func(g *target) { g.scheme = "rtmps" }, shows: map[*client]string{ffmpeg: "rtmps://", gstreamer: "ERROR", rtmpdump: "ERROR"}},
 	}

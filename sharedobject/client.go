@@ -185,16 +185,12 @@ func (r *receiver) use(ctx context.Context) {
 	a := &attachment{
 		id: g.Hub.nextID(), live: l, client: c, amf3: r.m.AMF3, proxied: r.m.Flags&FlagProxied != 0, write: g.Write,
 	}
-	if err := l.enter(); err != nil {
-		g.Hub.release(l)
-		r.refuse(ObjectCreationFailed, err)
-		return
-	}
 	if !c.keep(name, a) {
 		l.detach(a)
 		return
 	}
 	if err := l.receive(deferred{from: a, use: true, version: r.m.Version, size: r.m.Size}); err != nil {
+		c.release(name)
 		r.refuse(ObjectCreationFailed, err)
 	}
 }

@@ -225,6 +225,12 @@ func TestLock(t *testing.T) {
 		}
 		a.say("x", 0, set("k", "too much"))
 		a.wantRefused(NoWriteAccess, option)
+		b := join(t, h, Limits{}, nil)
+		b.use("x") // who would come waits too, and counts
+		b.wantRefused(ObjectCreationFailed, option)
+		if b.InUse() {
+			t.Error("who was refused uses the object")
+		}
 		s.Unlock()
 		if v, _ := s.Get("k"); v != 1.0 {
 			t.Errorf("k is %v", v)

@@ -26,6 +26,7 @@ type live struct {
 	locks    int
 	deferred []deferred // what came during a lock
 	waiting  int        // their bytes
+	entering int        // how many of them begin a use
 }
 
 // attachment is one member of one object. Its fields do not change, but for gone.
@@ -53,13 +54,6 @@ func newLive(h *Hub, at place, persistent bool) *live {
 	return &live{hub: h, at: at, users: 1, ready: make(chan struct{}), obj: NewObject(persistent, h.limits), members: make(map[ID]*attachment)}
 }
 
-// enter checks whether one more member may attach.
-func (l *live) enter() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return over("shared_object_members", len(l.members)+1, l.hub.limits.Members)
-}
-
 // receive applies a message of a member, or puts it aside during a lock. The error says what was refused first.
 func (l *live) receive(m deferred) error {
 	l.mu.Lock()
@@ -67,17 +61,27 @@ func (l *live) receive(m deferred) error {
 	if l.stopped {
 		return ErrHubClosed
 	}
+	limits := &l.hub.limits
+	if m.use {
+		if err := over("shared_object_members", len(l.members)+l.entering+1, limits.Members); err != nil {
+			return err
+		}
+	}
 	if l.locks == 0 {
 		return l.run(m)
 	}
-	limits := &l.hub.limits
 	err := over("shared_object_deferred", len(l.deferred)+1, limits.Deferred)
 	if err == nil {
 		err = over("shared_object_deferred_bytes", l.waiting+m.size, limits.DeferredBytes)
 	}
-	if err != nil && !m.use {
-		_ = l.obj.Apply(m.from.id, m.version, m.events, Rights{})
+	if err != nil {
+		if !m.use {
+			_ = l.obj.Apply(m.from.id, m.version, m.events, Rights{})
+		}
 		return err
+	}
+	if m.use {
+		l.entering++
 	}
 	l.deferred, l.waiting = append(l.deferred, m), l.waiting+m.size
 	return nil
@@ -280,7 +284,7 @@ func (l *live) unlock() {
 	}
 	l.changed()
 	waiting := l.deferred
-	l.deferred, l.waiting = nil, 0
+	l.deferred, l.waiting, l.entering = nil, 0, 0
 	for _, m := range waiting {
 		if err := l.run(m); err != nil {
 			l.hub.o.Log.Warn("refused a shared object's change that waited for a lock", "object", l.at.name, "error", err)

@@ -246,7 +246,7 @@ func TestSilence(t *testing.T) {
 func TestSlowPlayer(t *testing.T) {
 	w := serve(t, live(), func(s *Server) {
 		s.Limits.PlayerQueue = media.QueueLimits{SoftBytes: 256 << 10, HardBytes: 2 << 20, SoftDelay: -1, HardDelay: -1}
-		s.Limits.RTMP.WriteTimeout = 500 * time.Millisecond
+		s.Limits.RTMP.WriteTimeout = 3 * time.Second
 		s.Limits.ActivityTimeout, s.Limits.RefusedTimeout = 40*time.Second, 200*time.Millisecond
 	})
 	pub := dial(t, w.url("live"), nil)

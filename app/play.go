@@ -73,10 +73,11 @@ func (ns *netStream) start(r *PlayRequest) {
 	} else {
 		p.sub = c.server.Registry.SubscribeLive(key, p) // from the next key frame on
 	}
-	ns.announce(name, r.Reset)
+	// Before Play.Start too: whoever is ended from then on is told on this stream.
 	ns.mu.Lock()
 	ns.name, ns.key, ns.player = name, key, p
 	ns.mu.Unlock()
+	ns.announce(name, r.Reset)
 	c.server.tellStream(c, StreamEvent{Kind: StreamPlay, Name: name, Key: key})
 	p.attached.Store(true)
 	c.conn.Attach(p)

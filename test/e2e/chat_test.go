@@ -80,4 +80,6 @@ func TestScriptedChat(t *testing.T) {
 }
 
 // quoted is a text as a literal of JavaScript.
-func quoted(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"` }
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
+}

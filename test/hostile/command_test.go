@@ -31,7 +31,18 @@ func (p *peer) calls(n int, name string, args ...amf.Value) {
 // commandRows attack with remote procedure calls.
 func commandRows() []row {
 	return []row{
-		over("10000 calls at once", atRPC, "command_rate", func(p *peer) { p.calls(10_000, "echo", "x") }),
+		// They want no answers: so many of those could be over a limit of their own before the writer's turn comes.
+		over("10000 calls at once", atRPC, "command_rate", func(p *peer) {
+			m, err := (&rtmp.Command{Name: "echo", Args: []amf.Value{"x"}}).Message()
+			if err != nil {
+				p.a.t.Fatal(err)
+			}
+			var b []byte
+			for range 10_000 {
+				b = p.w.Append(b, m)
+			}
+			p.raw(b)
+		}),
 		over("10000 commands before connect", atConnect, "command_rate", func(p *peer) { p.calls(10_000, "createStream") }),
 		over("calls behind one that does not return", atRPC, "queued_commands", func(p *peer) {
 			p.call(2, "wait")

@@ -168,7 +168,7 @@ func (s *stage) attacked(t *testing.T, crowd *audience, r *row, o *outcome) {
 		o.behind = crowd.check(t)
 		o.after = settledKiB()
 		// Finalizers and timers hold on to things for a moment.
-		for tries := 0; tries < 10 && mib(o.after-o.before) > grownMiB*memSlack; tries++ {
+		for tries := 0; tries < 40 && mib(o.after-o.before) > grownMiB*memSlack; tries++ {
 			time.Sleep(50 * time.Millisecond)
 			o.after = settledKiB()
 		}

@@ -19,6 +19,6 @@ func calls(b *backends) []*scenario {
 			cause: app.CauseHandler, xStatus: 401, rule: ".keys", access: "keys: {camera: {key: 3f1c0a5be2d94c7786a1f0e4b9d25c68}}", stages: onCall},
 		{title: "A method, by the operator's own program", what: "The program is asked about `call`, and says no.",
 			cause: app.CauseHook, xStatus: 401, rule: "apps.live.hooks", stages: onCall,
-			application: "hooks: {urls: {call: \"" + hook + "\"}}"},
+			application: "hooks: {urls: {call: \"" + hook + "\"}, timeout: 20s}"},
 	}
 }

@@ -59,3 +59,14 @@ func TestReadmeLinks(t *testing.T) {
 		}
 	}
 }
+
+// The table of codes is what the last run of the conformance suite found out.
+func TestReadmeHasTheNineCodes(t *testing.T) {
+	table, err := os.ReadFile("../../docs/conformance/nine-codes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(readme(t), strings.TrimSpace(string(table))) {
+		t.Error("README.md does not have the table of docs/conformance/nine-codes.md")
+	}
+}

@@ -125,6 +125,8 @@ type Server struct {
 	// OnGone sees the end of every connection that got through the handshake, accepted or not, after all else: its socket
 	// is done with, and Client.Ending is final. It must not block. May be nil.
 	OnGone func(c *Client)
+	// OnUnload is called by Unload when the clients of the application have been told. May be nil.
+	OnUnload func(app string)
 	// Trace sees every message of every connection. May be nil.
 	Trace func(nc net.Conn) rtmp.TraceFunc
 
@@ -235,6 +237,9 @@ func (s *Server) Unload(app string) {
 		if c.App == app {
 			c.shutdown()
 		}
+	}
+	if s.OnUnload != nil {
+		s.OnUnload(app)
 	}
 }
 

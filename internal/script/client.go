@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,40 +22,68 @@ type client struct {
 	app  *app.Client
 	this *goja.Object // (loop)
 
-	once    sync.Once
-	verdict chan error // capacity 1: what connect is answered
+	answered bool       // (loop) connect is answered
+	accepted bool       // (loop) with yes: the script will hear of the end
+	verdict  chan error // capacity 1: what connect is answered
 
-	// What the script sent before the answer to connect, and what it sends after, in order. The goroutine that sends ends with the
-	// connection.
-	out chan func()
+	// What the script sent before the answer to connect, and what it sends after, in order.
+	mu    sync.Mutex // guards out
+	out   []func()
+	ready chan struct{} // capacity 1: out has something
+
+	streams sync.WaitGroup // onUnpublish that have not been called
 }
 
-// resolve answers connect; the first answer counts.
-func (c *client) resolve(err error) { c.once.Do(func() { c.verdict <- err }) }
+// resolve answers connect; the first answer counts. (loop)
+func (c *client) resolve(err error) {
+	if !c.answered {
+		c.answered, c.accepted = true, err == nil
+		c.verdict <- err
+	}
+}
 
 // connect makes the client known to the script, and waits for what it says about it.
 func (in *instance) connect(ctx context.Context, ac *app.Client, args []amf.Value) (*Session, error) {
-	c := &client{in: in, app: ac, verdict: make(chan error, 1), out: make(chan func(), 256)}
-	if err := in.do(ctx, func() { in.introduce(c, args) }); err != nil {
+	c := &client{in: in, app: ac, verdict: make(chan error, 1), ready: make(chan struct{}, 1)}
+	err := in.do(ctx, func() { in.introduce(c, args) })
+	if errors.Is(err, errGone) {
+		return c.final()
+	}
+	if err != nil {
+		go in.deliver(func() { in.left(c) }) // after introduce, which may have been in the queue
 		return nil, err
 	}
 	select {
 	case err := <-c.verdict:
-		if err != nil {
-			in.post(func() { in.drop(c) })
-			return nil, err
-		}
-		go c.send()
-		return &Session{c}, nil
+		return c.judged(err)
 	case <-in.done:
-		return nil, errGone
+		return c.final()
 	case <-ctx.Done():
-		in.post(func() { in.drop(c) })
+		go in.deliver(func() { in.left(c) })
 		return nil, context.Cause(ctx)
 	}
 }
 
-// send sends what the script wants sent, once connect has been answered.
+// final is what the script said before its instance ended.
+func (c *client) final() (*Session, error) {
+	select {
+	case err := <-c.verdict:
+		return c.judged(err)
+	default:
+		return nil, errGone
+	}
+}
+
+func (c *client) judged(err error) (*Session, error) {
+	if err != nil {
+		go c.in.deliver(func() { c.in.left(c) })
+		return nil, err
+	}
+	go c.send()
+	return &Session{c}, nil
+}
+
+// send sends what the script wants sent, once connect has been answered. It ends with the connection.
 func (c *client) send() {
 	gone := c.app.Context().Done()
 	select {
@@ -64,16 +93,27 @@ func (c *client) send() {
 	}
 	for {
 		select {
-		case f := <-c.out:
-			f()
+		case <-c.ready:
 		case <-gone:
 			return
+		}
+		c.mu.Lock()
+		out := c.out
+		c.out = nil
+		c.mu.Unlock()
+		for _, f := range out {
+			f()
 		}
 	}
 }
 
 // introduce makes the client's object and asks onConnect. (loop)
 func (in *instance) introduce(c *client, args []amf.Value) {
+	if c.app.Context().Err() != nil {
+		c.resolve(context.Cause(c.app.Context()))
+		return
+	}
+	var list []goja.Value
 	err := in.enter("a new client", func() error {
 		c.this = in.vm.CreateObject(in.proto)
 		ip, _, _ := net.SplitHostPort(c.app.Addr.String())
@@ -89,6 +129,10 @@ func (in *instance) introduce(c *client, args []amf.Value) {
 				return err
 			}
 		}
+		list = append([]goja.Value{c.this}, in.values(args)...)
+		if f, ok := goja.AssertFunction(in.global.Get("onConnect")); !ok || f == nil {
+			c.resolve(nil)
+		}
 		return nil
 	})
 	if err != nil {
@@ -96,11 +140,10 @@ func (in *instance) introduce(c *client, args []amf.Value) {
 		return
 	}
 	in.clients[c.app], in.byThis[c.this] = c, c
-	if _, ok := goja.AssertFunction(in.global.Get("onConnect")); !ok {
-		c.resolve(nil)
+	if c.answered { // there is no onConnect
 		return
 	}
-	v, err := in.callGlobal("onConnect", append([]goja.Value{c.this}, in.values(args)...)...)
+	v, err := in.callGlobal("onConnect", list...)
 	switch {
 	case err != nil:
 		c.resolve(status.New(status.ConnectFailed, "The application failed."))
@@ -112,29 +155,21 @@ func (in *instance) introduce(c *client, args []amf.Value) {
 	}
 }
 
-// drop forgets a client. (loop)
-func (in *instance) drop(c *client) {
+// left tells the script that a client it accepted has left, and forgets it. (loop)
+func (in *instance) left(c *client) {
+	if c.accepted && in.clients[c.app] == c {
+		_, _ = in.callGlobal("onDisconnect", c.this)
+	}
+	c.resolve(errGone) // nobody asks any more
 	delete(in.clients, c.app)
 	delete(in.byThis, c.this)
-	if len(in.clients) == 0 && in.idle == nil {
-		in.idle = time.AfterFunc(in.app.o.Idle, func() {
-			in.post(func() {
-				if in.idle = nil; len(in.clients) == 0 {
-					in.end("Application.GC")
-				}
-			})
-		})
-	}
+	in.waitIdle()
 }
 
-// of is the client that a script's object stands for; a TypeError when it is none. (loop)
-func (in *instance) of(v goja.Value) *client {
-	if o, ok := v.(*goja.Object); ok {
-		if c := in.byThis[o]; c != nil {
-			return c
-		}
-	}
-	panic(in.vm.NewTypeError("that is no client, or one that has left"))
+// find is the client that a script's object stands for; nil when it is none, or has left. (loop)
+func (in *instance) find(v goja.Value) *client {
+	o, _ := v.(*goja.Object)
+	return in.byThis[o]
 }
 
 // setClient gives clients the methods of server-side ActionScript. (loop)
@@ -146,28 +181,79 @@ func (in *instance) setClient() error {
 	if err := in.proto.SetPrototype(in.native); err != nil {
 		return err
 	}
-	methods := map[string]func(*client, goja.FunctionCall) goja.Value{
-		"call": func(c *client, f goja.FunctionCall) goja.Value { return vm.ToValue(in.callClient(c, f)) },
-		"getStats": func(c *client, _ goja.FunctionCall) goja.Value {
-			return vm.ToValue(map[string]any{"bytes_in": c.app.BytesRead(), "bytes_out": c.app.BytesWritten(), "msg_dropped": c.app.QueueDrops()})
-		},
-		"getBandwidthLimit": func(*client, goja.FunctionCall) goja.Value { return vm.ToValue(0) },
-	}
-	for name, f := range methods {
-		if err := in.native.Set(name, func(call goja.FunctionCall) goja.Value { return f(in.of(call.This), call) }); err != nil {
+	// Scripts keep clients in lists and meet those that have left there: that is no error, and answered with what is given first.
+	for name, m := range map[string]struct {
+		gone any
+		f    func(*client, goja.FunctionCall) any
+	}{
+		"call": {false, func(c *client, f goja.FunctionCall) any { return in.callClient(c, f) }},
+		"getStats": {goja.Undefined(), func(c *client, _ goja.FunctionCall) any {
+			return map[string]any{"bytes_in": c.app.BytesRead(), "bytes_out": c.app.BytesWritten(), "msg_dropped": c.app.QueueDrops()}
+		}},
+		"ping":              {false, func(c *client, _ goja.FunctionCall) any { return c.app.Context().Err() == nil }},
+		"getBandwidthLimit": {0, func(*client, goja.FunctionCall) any { return 0 }},
+		"setBandwidthLimit": {false, func(*client, goja.FunctionCall) any { return false }},
+		"checkBandwidth": {goja.Undefined(), func(c *client, _ goja.FunctionCall) any {
+			c.queue(func() { in.measure(c) })
+			return goja.Undefined()
+		}},
+	} {
+		if err := in.native.Set(name, func(call goja.FunctionCall) goja.Value {
+			if c := in.find(call.This); c != nil {
+				return vm.ToValue(m.f(c, call))
+			}
+			return vm.ToValue(m.gone)
+		}); err != nil {
 			return err
 		}
 	}
 	return vm.Set("Client", constructor)
 }
 
-// queue sends something in order, after connect has been answered.
+// maxOut is how many messages may wait for one client before it has to take them.
+const maxOut = 8192
+
+// queue sends something in order, after connect has been answered. A client that does not keep up is ended rather than lied to.
 func (c *client) queue(f func()) {
-	select {
-	case c.out <- f:
-	default:
-		c.in.log.Warn("a message to a client is lost, it does not keep up", "session", c.app.ID)
+	c.mu.Lock()
+	full := len(c.out) >= maxOut
+	if !full {
+		c.out = append(c.out, f)
 	}
+	c.mu.Unlock()
+	if full {
+		c.in.log.Warn("a client is ended, it does not keep up with what the script sends", "session", c.app.ID, "max", maxOut)
+		c.app.Disconnect(status.New(status.ConnectClosed, "You do not keep up with what the application sends."))
+		return
+	}
+	select {
+	case c.ready <- struct{}{}:
+	default:
+	}
+}
+
+// measure calls onBWCheck of a client with known amounts and then onBWDone(kbit/s, bytes, milliseconds…), as the bandwidth check of
+// Flash Media Server's components did: kilobits per second down, change of bytes, of time, and latency.
+func (in *instance) measure(c *client) {
+	go func() { // ends with the answers, their time-outs or the connection
+		ctx := c.app.Context()
+		ask := func(payload amf.Value) (time.Duration, error) {
+			began := time.Now()
+			_, err := c.app.Call(ctx, "onBWCheck", payload)
+			return time.Since(began), err
+		}
+		latency, err := ask(amf.NewArray())
+		if err != nil {
+			return // it has no onBWCheck
+		}
+		const size = 64 << 10
+		took, err := ask(strings.Repeat("x", size))
+		if err != nil {
+			return
+		}
+		took = max(took-latency, time.Millisecond)
+		_ = c.app.Notify("onBWDone", float64(size*8)/float64(took.Milliseconds()), float64(size), float64(took.Milliseconds()), float64(latency.Milliseconds()))
+	}()
 }
 
 // callClient is client.call(method, responder, …): false when the client is gone. (loop)
@@ -192,12 +278,12 @@ func (in *instance) callClient(c *client, f goja.FunctionCall) bool {
 	c.queue(func() {
 		wait, err := c.app.Start(name, args...)
 		if err != nil {
-			in.post(func() { in.respond(responder, nil, err) })
+			in.deliver(func() { in.respond(responder, nil, err) })
 			return
 		}
 		go func() { // ends with the answer, its time-out or the connection
 			v, err := wait(c.app.Context())
-			in.post(func() { in.respond(responder, v, err) })
+			in.deliver(func() { in.respond(responder, v, err) })
 		}()
 	})
 	return true
@@ -214,11 +300,11 @@ func (in *instance) respond(responder *goja.Object, v amf.Value, failed error) {
 		}
 		v = s.Object()
 	}
-	f, ok := goja.AssertFunction(responder.Get(method))
-	if !ok {
-		return
-	}
 	_ = in.enter("responder."+method, func() error {
+		f, ok := goja.AssertFunction(responder.Get(method))
+		if !ok {
+			return nil
+		}
 		_, err := f(responder, in.toScript(v))
 		return err
 	})
@@ -229,10 +315,8 @@ type Session struct{ c *client }
 
 // Close tells the script that the client has left.
 func (s *Session) Close(error) {
-	s.c.in.post(func() {
-		_, _ = s.c.in.callGlobal("onDisconnect", s.c.this)
-		s.c.in.drop(s.c)
-	})
+	s.c.streams.Wait() // onUnpublish comes first
+	s.c.in.deliver(func() { s.c.in.left(s.c) })
 }
 
 // Call calls the method of that name of the client's object or of Client.prototype, or __resolve's.
@@ -298,12 +382,16 @@ func (s *Session) Publish(ctx context.Context, r *app.PublishRequest) error {
 	if !allowed {
 		return &app.Refusal{Cause: app.CauseHandler, Rule: "script", Status: status.Newf(status.PublishDenied, "The application does not let you publish %s.", r.Name)}
 	}
-	ended := r.Ended
+	ended, name := r.Ended, r.Name
+	s.c.streams.Add(1)
 	r.Ended = func(e app.StreamEnd) {
 		if ended != nil {
 			ended(e)
 		}
-		in.post(func() { in.askStream(s.c, "onUnpublish", r.Name) })
+		go func() { // it must not wait here
+			defer s.c.streams.Done()
+			in.deliver(func() { in.askStream(s.c, "onUnpublish", name) })
+		}()
 	}
 	return nil
 }
@@ -317,8 +405,7 @@ func (in *instance) askStream(c *client, handler, name string) bool {
 	if err != nil {
 		return false
 	}
-	no, isBool := v.Export().(bool)
-	return !isBool || no
+	return !isFalse(v)
 }
 
 // Play asks the client's readAccess.
@@ -353,9 +440,12 @@ func (s *Session) Share(ctx context.Context, r *app.ShareRequest) (*sharedobject
 // access tells whether one of the client's properties readAccess and writeAccess, beginnings of names separated by semicolons, has the
 // name in it. (loop)
 func (c *client) access(property, name string) bool {
-	v := c.this.Get(property)
-	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
-		return false
-	}
-	return sharedobject.ParsePaths(v.String()).Allow(name)
+	allowed := false
+	err := c.in.enter(property, func() error {
+		if v := c.this.Get(property); v != nil && !goja.IsUndefined(v) && !goja.IsNull(v) {
+			allowed = sharedobject.ParsePaths(v.String()).Allow(name)
+		}
+		return nil
+	})
+	return allowed && err == nil
 }

@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"math"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -113,6 +114,12 @@ func (in *instance) fromAll(list []goja.Value) ([]amf.Value, error) {
 	return out, nil
 }
 
+var (
+	typeOfTime   = reflect.TypeFor[time.Time]()
+	typeOfBuffer = reflect.TypeFor[goja.ArrayBuffer]()
+	typeOfBytes  = reflect.TypeFor[[]byte]()
+)
+
 type exporter struct {
 	in    *instance
 	seen  map[*goja.Object]amf.Value
@@ -149,15 +156,22 @@ func (e *exporter) value(v goja.Value, depth int) (amf.Value, error) {
 	if known, ok := e.seen[o]; ok {
 		return known, nil
 	}
-	switch x := o.Export().(type) {
-	case time.Time:
-		return amf.DateOf(x), nil
-	case goja.ArrayBuffer:
-		return &amf.ByteArray{Data: append([]byte(nil), x.Bytes()...)}, nil
-	case []byte:
-		return &amf.ByteArray{Data: append([]byte(nil), x...)}, nil
-	case func(goja.FunctionCall) goja.Value:
+	if _, isFunction := goja.AssertFunction(o); isFunction {
 		return amf.Undefined, nil
+	}
+	switch o.ExportType() { // Export itself would copy everything below
+	case typeOfTime:
+		if t, ok := o.Export().(time.Time); ok {
+			return amf.DateOf(t), nil
+		}
+	case typeOfBuffer:
+		if b, ok := o.Export().(goja.ArrayBuffer); ok {
+			return &amf.ByteArray{Data: append([]byte(nil), b.Bytes()...)}, nil
+		}
+	case typeOfBytes:
+		if b, ok := o.Export().([]byte); ok {
+			return &amf.ByteArray{Data: append([]byte(nil), b...)}, nil
+		}
 	}
 	if o.ClassName() == "Array" {
 		return e.array(o, depth)

@@ -60,7 +60,7 @@ func (in *instance) setUp() error {
 		"redirectConnection": in.redirectConnection,
 		"disconnect":         in.disconnect,
 		"broadcastMsg":       in.broadcastMsg,
-		"shutdown":           func(goja.FunctionCall) goja.Value { in.end("Application.Shutdown"); return vm.ToValue(true) },
+		"shutdown":           func(goja.FunctionCall) goja.Value { in.over = endShutdown; return vm.ToValue(true) },
 		"gc":                 func(goja.FunctionCall) goja.Value { return goja.Undefined() },
 		"getStats":           in.getStats,
 		"clearSharedObjects": in.clearSharedObjects,
@@ -94,13 +94,20 @@ func (in *instance) clientList() goja.Value {
 }
 
 func (in *instance) acceptConnection(f goja.FunctionCall) goja.Value {
-	in.of(f.Argument(0)).resolve(nil)
+	c := in.find(f.Argument(0))
+	if c == nil || c.answered {
+		return in.vm.ToValue(false) // it has left, or was answered before
+	}
+	c.resolve(nil)
 	return in.vm.ToValue(true)
 }
 
 // rejectConnection is rejectConnection(client, errorObject): the object is what the client finds as application.
 func (in *instance) rejectConnection(f goja.FunctionCall) goja.Value {
-	c := in.of(f.Argument(0))
+	c := in.find(f.Argument(0))
+	if c == nil {
+		return in.vm.ToValue(false)
+	}
 	var v amf.Value
 	if len(f.Arguments) > 1 {
 		var err error
@@ -118,7 +125,10 @@ func (in *instance) rejectConnection(f goja.FunctionCall) goja.Value {
 
 // redirectConnection is redirectConnection(client, url, description, errorObject).
 func (in *instance) redirectConnection(f goja.FunctionCall) goja.Value {
-	c := in.of(f.Argument(0))
+	c := in.find(f.Argument(0))
+	if c == nil {
+		return in.vm.ToValue(false)
+	}
 	s := app.Redirect(f.Argument(1).String())
 	if d := f.Argument(2); !goja.IsUndefined(d) && !goja.IsNull(d) {
 		s.Description = d.String()
@@ -135,7 +145,10 @@ func (in *instance) redirectConnection(f goja.FunctionCall) goja.Value {
 }
 
 func (in *instance) disconnect(f goja.FunctionCall) goja.Value {
-	c := in.of(f.Argument(0))
+	c := in.find(f.Argument(0))
+	if c == nil {
+		return in.vm.ToValue(false)
+	}
 	c.resolve(app.Reject("", nil)) // when it is not in yet
 	c.queue(func() { c.app.Disconnect(nil) })
 	return in.vm.ToValue(true)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"time"
 
@@ -24,8 +25,7 @@ type instance struct {
 	startErr error         // readable when started is closed
 	events   chan func()
 	done     chan struct{} // closed when the loop ends; nothing is executed afterwards
-	endOnce  sync.Once
-	ending   chan string // why the instance shall end
+	ending   chan string   // capacity 1: why the instance shall end, from outside
 
 	vm      *goja.Runtime // (loop)
 	global  *goja.Object  // (loop) application
@@ -37,7 +37,9 @@ type instance struct {
 	objects map[*goja.Object]*object
 	timers  map[int64]*timer
 	timerID int64
-	fatal   error // (loop) the script was stopped
+	fatal   error  // (loop) the script was stopped
+	over    string // (loop) why the instance ends when the event that is being executed is through
+	telling bool   // (loop) application.onStatus is being told of an error
 	born    time.Time
 	idle    *time.Timer          // (loop) ends an instance without clients
 	files   map[string]time.Time // (loop) that were read, and when each was changed last
@@ -56,9 +58,12 @@ func newInstance(a *Application, name string) *instance {
 	}
 }
 
-// end asks the instance to end; the first reason counts.
+// end asks the instance to end; the first reason counts. Within the loop, set over.
 func (in *instance) end(why string) {
-	in.endOnce.Do(func() { in.ending <- why })
+	select {
+	case in.ending <- why:
+	default:
+	}
 }
 
 // run is the instance's goroutine.
@@ -67,7 +72,7 @@ func (in *instance) run() {
 	defer in.app.forget(in)
 	in.startErr = in.start()
 	close(in.started)
-	why := "Application.Shutdown"
+	why := endShutdown
 	if in.startErr == nil {
 		why = in.loop()
 	}
@@ -76,14 +81,59 @@ func (in *instance) run() {
 
 func (in *instance) loop() (why string) {
 	for in.fatal == nil {
+		if in.over != "" && in.mayEnd() {
+			return in.over
+		}
 		select {
 		case f := <-in.events:
 			f()
-		case why := <-in.ending:
-			return why
+		case in.over = <-in.ending:
 		}
 	}
 	return "Application.Script.Error"
+}
+
+// mayEnd calls onAppStop, whose false keeps an instance that would end because nobody uses it. (loop)
+func (in *instance) mayEnd() bool {
+	info := in.vm.NewObject()
+	_ = info.Set("code", in.over)
+	_ = info.Set("level", "status")
+	v, err := in.callGlobal("onAppStop", info)
+	if err == nil && in.over == endUnused && isFalse(v) {
+		in.over = ""
+		in.waitIdle()
+		return false
+	}
+	return true
+}
+
+// Why an instance ends, as onAppStop is told.
+const (
+	endShutdown = "Application.Shutdown"
+	endUnused   = "Application.GC"
+	endReload   = "Application.Reload" // ours: the script was changed
+)
+
+// isFalse tells false from undefined and the like.
+func isFalse(v goja.Value) bool {
+	if v == nil || v.ExportType() != reflect.TypeFor[bool]() {
+		return false
+	}
+	return !v.ToBoolean()
+}
+
+// waitIdle ends the instance when it stays without clients. (loop)
+func (in *instance) waitIdle() {
+	if in.idle != nil || len(in.clients) > 0 {
+		return
+	}
+	in.idle = time.AfterFunc(in.app.o.Idle, func() {
+		in.deliver(func() {
+			if in.idle = nil; len(in.clients) == 0 && in.over == "" {
+				in.over = endUnused
+			}
+		})
+	})
 }
 
 // start makes the engine and runs the main script and onAppStart.
@@ -133,8 +183,7 @@ func (in *instance) renew(ctx context.Context) {
 		}
 		for name, was := range in.files {
 			if in.app.changed(name, was) {
-				in.end("Application.Reload")
-				ended = true
+				in.over, ended = endReload, true
 				return
 			}
 		}
@@ -166,8 +215,14 @@ func (in *instance) enter(what string, f func() error) (err error) {
 	})
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the engine failed: %v", p)
-			in.fatal = err
+			var stopped *goja.InterruptedError
+			var deep *goja.StackOverflowError
+			if e, ok := p.(error); ok && (errors.As(e, &stopped) || errors.As(e, &deep)) {
+				err = e
+			} else {
+				err = fmt.Errorf("the engine failed: %v", p)
+				in.fatal = err
+			}
 		}
 		t.Stop()
 		in.gate.Lock()
@@ -178,7 +233,11 @@ func (in *instance) enter(what string, f func() error) (err error) {
 			in.failed(what, err)
 		}
 	}()
-	return f()
+	// What a script throws in a getter or a toString that is called from here is a panic otherwise.
+	if thrown := in.vm.Try(func() { err = f() }); thrown != nil {
+		return thrown
+	}
+	return err
 }
 
 // failed logs an error of the script's and decides whether the instance can go on.
@@ -192,21 +251,38 @@ func (in *instance) failed(what string, err error) {
 		in.log.Error("the script was stopped, its clients are told AppShutdown", "in", what, "limit", "script_time", "max", in.app.o.EntryTime, "at", stopped.String())
 	case errors.As(err, &deep):
 		in.log.Error("the script calls itself too deep", "in", what, "limit", "script_depth", "max", in.app.o.Depth)
+		in.tellStatus(what, "The script calls itself too deep.")
 	case errors.As(err, &thrown):
 		in.log.Error("the script failed", "in", what, "error", thrown.String())
+		in.tellStatus(what, thrown.String())
 	default:
 		in.log.Error("the script failed", "in", what, "error", err)
+		in.tellStatus(what, err.Error())
 	}
+}
+
+// tellStatus calls application.onStatus about an error; one in there is only logged. (loop)
+func (in *instance) tellStatus(what, text string) {
+	if in.telling || in.fatal != nil || in.global == nil {
+		return
+	}
+	in.telling = true
+	defer func() { in.telling = false }()
+	info := in.vm.NewObject()
+	for k, v := range map[string]string{"code": "Application.Script.Error", "level": "error", "description": text, "details": what} {
+		_ = info.Set(k, v)
+	}
+	_, _ = in.callGlobal("onStatus", info)
 }
 
 // callGlobal calls a method of application, when there is one of that name. (loop)
 func (in *instance) callGlobal(name string, args ...goja.Value) (v goja.Value, err error) {
 	v = goja.Undefined()
-	f, ok := goja.AssertFunction(in.global.Get(name))
-	if !ok {
-		return v, nil
-	}
 	err = in.enter("application."+name, func() error {
+		f, ok := goja.AssertFunction(in.global.Get(name))
+		if !ok {
+			return nil
+		}
 		var err error
 		v, err = f(in.global, args...)
 		return err
@@ -214,32 +290,34 @@ func (in *instance) callGlobal(name string, args ...goja.Value) (v goja.Value, e
 	return v, err
 }
 
-// stop tells the script and its clients that it is over. (loop)
+// stop lets go of everything: clients are told, and onDisconnect is called for each. (loop)
 func (in *instance) stop(why string) {
-	if in.startErr == nil && in.fatal == nil {
-		info := in.vm.NewObject()
-		_ = info.Set("code", why)
-		_ = info.Set("level", "status")
-		_, _ = in.callGlobal("onAppStop", info)
-	}
 	if in.idle != nil {
 		in.idle.Stop()
 	}
 	for _, t := range in.timers {
 		t.Stop()
 	}
+	began := time.Now()
+	for _, c := range in.clients {
+		c.resolve(shutdownStatus(in.app.name)) // when it waits
+		if !c.accepted {
+			continue
+		}
+		c.queue(func() { c.app.Disconnect(shutdownStatus(in.app.name)) }) // after what the script had to say
+		if in.fatal == nil && time.Since(began) < 2*in.app.o.EntryTime {
+			_, _ = in.callGlobal("onDisconnect", c.this)
+		}
+	}
 	for _, o := range in.objects {
 		o.close()
-	}
-	for _, c := range in.clients {
-		c.resolve(shutdownStatus(in.app.name))
-		c.app.Disconnect(shutdownStatus(in.app.name))
 	}
 	in.log.Info("application stopped", "why", why)
 }
 
-// post hands an event to the loop. It reports false when the instance has ended, or so much waits that the script cannot keep up.
-func (in *instance) post(f func()) bool {
+// deliver hands an event to the loop, and waits while too many wait already. It reports false when the instance has ended. The loop
+// itself must not call it.
+func (in *instance) deliver(f func()) bool {
 	select {
 	case <-in.done:
 		return false
@@ -249,9 +327,6 @@ func (in *instance) post(f func()) bool {
 	case in.events <- f:
 		return true
 	case <-in.done:
-		return false
-	default:
-		in.log.Warn("an event is lost, the script cannot keep up", "limit", "script_queue", "max", in.app.o.Queue)
 		return false
 	}
 }
@@ -286,24 +361,18 @@ func (in *instance) every(d time.Duration, repeat bool, f func()) int64 {
 	t := &timer{}
 	in.timers[id] = t
 	t.Timer = time.AfterFunc(d, func() {
-		posted := in.post(func() {
+		in.deliver(func() {
 			if in.timers[id] != t {
 				return // cleared meanwhile
 			}
-			if repeat {
-				defer t.Reset(d)
-			} else {
+			if !repeat {
 				delete(in.timers, id)
 			}
 			f()
-		})
-		if !posted && repeat {
-			select {
-			case <-in.done:
-			default:
+			if in.timers[id] == t {
 				t.Reset(d)
 			}
-		}
+		})
 	})
 	return id
 }

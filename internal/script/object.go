@@ -90,7 +90,9 @@ func (in *instance) newObject(this *goja.Object, shared *sharedobject.Shared) *o
 			if err != nil {
 				return
 			}
-			if !in.post(func() { in.synced(this, o, notices) }) && ctx.Err() != nil {
+			select { // what happens meanwhile is gathered by the watch
+			case in.events <- func() { in.synced(this, o, notices) }:
+			case <-ctx.Done():
 				return
 			}
 		}
@@ -106,12 +108,7 @@ func (in *instance) synced(this *goja.Object, o *object, notices []sharedobject.
 	var list []any
 	for _, n := range notices {
 		if n.Code == sharedobject.Called {
-			if f, ok := goja.AssertFunction(this.Get(n.Key)); ok {
-				_ = in.enter("message "+n.Key, func() error {
-					_, err := f(this, in.values(n.Args)...)
-					return err
-				})
-			}
+			_ = in.enter("message "+n.Key, func() error { return in.messaged(this, n) })
 			continue
 		}
 		info := in.vm.NewObject()
@@ -121,14 +118,33 @@ func (in *instance) synced(this *goja.Object, o *object, notices []sharedobject.
 		}
 		list = append(list, info)
 	}
-	f, ok := goja.AssertFunction(this.Get("onSync"))
-	if !ok || len(list) == 0 {
+	if len(list) == 0 {
 		return
 	}
 	_ = in.enter("onSync", func() error {
+		f, ok := goja.AssertFunction(this.Get("onSync"))
+		if !ok {
+			return nil
+		}
 		_, err := f(this, in.vm.NewArray(list...))
 		return err
 	})
+}
+
+// messaged calls the handler of a message: a function of that name, or of that name of the object that handlerName leads to. (loop)
+func (in *instance) messaged(this *goja.Object, n sharedobject.Notice) error {
+	holder := this
+	if own := this.Get("handlerName"); own != nil && !goja.IsUndefined(own) {
+		// Flash calls so.<handlerName>.<message>.
+		if o, ok := this.Get(own.String()).(*goja.Object); ok {
+			holder = o
+		}
+	}
+	if f, ok := goja.AssertFunction(holder.Get(n.Key)); ok {
+		_, err := f(holder, in.values(n.Args)...)
+		return err
+	}
+	return nil
 }
 
 type objectMethod = func(this *goja.Object, o *object, f goja.FunctionCall) goja.Value

@@ -192,12 +192,21 @@ func (a *Application) Instances() []string {
 	return names
 }
 
+// Unload ends every instance, and does not wait for that. Who connects afterwards meets a new one.
+func (a *Application) Unload() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, in := range a.instances {
+		in.end(endShutdown)
+	}
+}
+
 // Close ends every instance, calling its onAppStop, and waits for them.
 func (a *Application) Close() {
 	a.mu.Lock()
 	a.closed = true
 	for _, in := range a.instances {
-		in.end("Application.Shutdown")
+		in.end(endShutdown)
 	}
 	a.mu.Unlock()
 	a.wg.Wait()

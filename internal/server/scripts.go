@@ -69,6 +69,13 @@ func loadScripts(c *config.Config, names []string, so *objects, log *slog.Logger
 	return all, nil
 }
 
+// unload ends what runs of an application, so that its script starts anew when the application is loaded again.
+func (s scripts) unload(name string) {
+	if a := s[name]; a != nil {
+		a.Unload()
+	}
+}
+
 func (s scripts) close() {
 	for _, a := range s {
 		a.Close()

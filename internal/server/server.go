@@ -136,7 +136,7 @@ func (s *Server) newAppServer(t *tls.Config) *app.Server {
 		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
 		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
 		ReconnectURL: c.Shutdown.ReconnectURL, ReconnectGrace: time.Duration(c.Shutdown.ReconnectGrace),
-		Words: ad.Words,
+		Words: ad.Words, OnUnload: s.scripts.unload,
 	}
 	if len(c.HTTP.PolicyDomains) > 0 {
 		_, port, _ := net.SplitHostPort(c.RTMP.Listen)

@@ -53,9 +53,13 @@ func TestReadmeCommands(t *testing.T) {
 
 // The README's links lead somewhere.
 func TestReadmeLinks(t *testing.T) {
-	for _, m := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(readme(t), -1) {
-		if _, err := os.Stat("../../" + m[1]); err != nil {
+	for _, m := range regexp.MustCompile(`\]\(([^):]+[^/):])\)`).FindAllStringSubmatch(readme(t), -1) {
+		path, anchor, _ := strings.Cut(m[1], "#")
+		text, err := os.ReadFile("../../" + path)
+		if err != nil {
 			t.Errorf("%v", err)
+		} else if anchor != "" && !strings.Contains(string(text), `<a id="`+anchor+`"></a>`) {
+			t.Errorf("%s has no %s", path, anchor)
 		}
 	}
 }

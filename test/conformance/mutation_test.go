@@ -10,6 +10,7 @@ import (
 	"penstock/internal/conformance"
 	"penstock/internal/conformance/judge"
 	"penstock/internal/conformance/servercases"
+	"penstock/internal/conformance/wire"
 )
 
 // quick is how long a mutant may take for an answer. A case that does not work within it, and should, is tried again with
@@ -110,4 +111,34 @@ func judgedAgain(t *testing.T, target *judge.Target, id string, tries int) bool 
 		}
 	}
 	return false
+}
+
+// The nine rows of the table bite too where they are not required: without the object, and with a wrong level.
+func TestNineRowsBite(t *testing.T) {
+	p := serve(t)
+	for _, c := range servercases.All()[:9] {
+		for _, m := range []*mutant{
+			{name: "missing", down: on(coded(c.Code), drop)},
+			{name: "of a wrong level", down: on(coded(c.Code), field("level", "wrong"))},
+		} {
+			if c.Code == "NetConnection.Connect.Closed" && m.name == "missing" { // close alone would do
+				m.down = on(func(s *session, m *wire.Message) bool { return coded(c.Code)(s, m) || named("close")(s, m) }, drop)
+			}
+			t.Run(c.ID+" "+m.name, func(t *testing.T) {
+				x := startProxy(t, m, p.rtmp)
+				defer x.stop()
+				target := p.target(t, x.addr, false)
+				for range 2 { // without the mutation it works
+					r, err := judge.Run(t.Context(), target, servercases.All(), judge.Options{Step: quick, Only: []string{c.ID}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if works := r.Results[0].Verdict == conformance.Works; works == (target.Address == x.addr) {
+						t.Errorf("%+v", r.Results[0])
+					}
+					target.Address = p.rtmp
+				}
+			})
+		}
+	}
 }

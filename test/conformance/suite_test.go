@@ -29,6 +29,9 @@ func TestPenstockConforms(t *testing.T) {
 				p := serve(t)
 				target := p.target(t, p.rtmp, secure)
 				target.Control.Stop = func(context.Context) error { go p.stop(); return nil }
+				if secure { // once by the application, once by the whole server
+					target.Control.Unload = nil
+				}
 				r, err := judge.Run(t.Context(), target, expected(), judge.Options{AMF: []int{amf}, Step: patience, Hostile: true})
 				if err != nil {
 					t.Fatal(err)

@@ -264,6 +264,10 @@ func connectClosed(t *judge.Trial) error {
 		return h.Named("close") || h.IsStatus("NetConnection.")
 	})
 	if err != nil {
+		if c.End() == "FIN" {
+			return judge.Differs("close, or onStatus NetConnection.Connect.Closed, before FIN",
+				"FIN alone: of it Flash Player makes NetConnection.Connect.Closed by itself, other clients are told nothing")
+		}
 		return err
 	}
 	if !h.Named("close") {

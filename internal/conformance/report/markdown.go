@@ -155,7 +155,7 @@ func compareMarkdown(w io.Writer, rs []*conformance.Report) error {
 		for _, row := range sec.rows {
 			fmt.Fprintf(b, "| %s |", md(row.name()))
 			for n := range row.cells {
-				fmt.Fprintf(b, " %s %s |", sign(row.cells[n].verdict), words(row.cells[n].verdict))
+				fmt.Fprintf(b, " %s |", strings.TrimSpace(sign(row.cells[n].verdict)+" "+words(row.cells[n].verdict)))
 			}
 			fmt.Fprint(b, "\n")
 		}

@@ -219,8 +219,8 @@ func TestCompareColumns(t *testing.T) {
 	if err := Compare(&text, Markdown, a, b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| case | Alpha 1 | Beta 2 |", "| Connect.Success | ≠ differs |   – |", "| Connect.Rejected | ✗ fails | ✗ fails |",
-		"| Only Beta |   – | ✓ works |", "| required that work | 0 of 2 | 1 of 2 |",
+	for _, want := range []string{"| case | Alpha 1 | Beta 2 |", "| Connect.Success | ≠ differs | – |", "| Connect.Rejected | ✗ fails | ✗ fails |",
+		"| Only Beta | – | ✓ works |", "| required that work | 0 of 2 | 1 of 2 |",
 		"Connect.Success: A good connect is answered.\n\n* Alpha 1: ≠ differs. tcp amf3: level error\n\nConnect.Rejected: A refused connect is told.\n\n* Alpha 1: ✗ fails. nothing",
 	} {
 		if !strings.Contains(text.String(), want) {

@@ -100,7 +100,7 @@ var gstreamer = &client{
 			return append(append([]string{"-q", "rtmp2src"}, gstreamerNames(g)...), "!", "fakesink")
 		},
 	},
-	keep:  regexp.MustCompile(`^ERROR.*(rtmp2|pipeline doesn)`),
+	keep:  regexp.MustCompile(`^ERROR.*rtmp2`),
 	shows: func(r refusal) []string { return []string{r.Code, r.Description} },
 }
 

@@ -55,8 +55,8 @@ So Penstock refuses with these; ` + "`app.Code`" + ` is the one place where they
 | connect | ` + "`NetConnection.Connect.Rejected`" + ` | it is the only one whose words GStreamer shows. Live encoders (flashVer FMLE/…) are told the same words once more, as NetStream.Publish.Denied, because OBS Studio shows nothing of a refused connect |
 | an accepted connection that is ended | ` + "`NetConnection.Connect.Closed`" + ` or ` + "`IdleTimeOut`" + ` | what Flash players expect. Its streams are told the same words before, as NetStream.Publish.Denied or NetStream.Play.Failed, because FFmpeg prints errors alone and rtmpdump acts on its stream's alone |
 
-What is refused by a limit has words that begin with ` + "`[ Resource.Limit.Exceeded ]`" + `, as Flash Media Server wrote them. Words are kept within
-255 bytes, because FFmpeg and rtmpdump cut the rest.
+What is refused by a limit has words that begin with ` + "`[ Resource.Limit.Exceeded ]`" + `, as Flash Media Server wrote them. Penstock's own
+words are kept within 255 bytes, because FFmpeg and rtmpdump cut the rest; keep yours so too.
 
 `
 

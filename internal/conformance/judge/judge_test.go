@@ -178,7 +178,7 @@ func TestBlame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := verdicts(r); got != "a works, b fails, c works, d works" || deaths.Load() != 2 {
+	if got := verdicts(r); got != "a works, b fails, c works, d works" || deaths.Load() < 2 {
 		t.Errorf("%s, after %d deaths", got, deaths.Load())
 	}
 	if got := r.Results[1].Got; !strings.Contains(got, "the server itself ended") {

@@ -26,6 +26,8 @@ type run struct {
 	gone    bool // somebody was refused a connection
 	deaths  int
 
+	lastDial time.Time // when a trial opened a connection last
+
 	telling sync.Mutex // Begin and Done are called under it
 }
 
@@ -59,7 +61,6 @@ func (r *run) all() {
 // parallel runs jobs several at a time. false: the server is gone for good.
 func (r *run) parallel(list []int) bool {
 	for len(list) > 0 {
-		began := time.Now()
 		list = r.round(list)
 		if r.alive() {
 			if len(list) == 0 {
@@ -67,7 +68,7 @@ func (r *run) parallel(list []int) bool {
 			}
 			continue
 		}
-		suspects := r.suspects(began)
+		suspects := r.suspects()
 		if !r.revive() || !r.oneByOne(suspects) {
 			return false
 		}
@@ -96,13 +97,14 @@ func (r *run) round(list []int) []int {
 	return list
 }
 
-// suspects are the jobs of a round that do not work and may have been under way when the server ended.
-func (r *run) suspects(began time.Time) []int {
+// suspects are the jobs that may have been under way when the server ended: it was alive when the last connection was opened.
+// That a job works does not clear it: to some, the end of a connection is an answer.
+func (r *run) suspects() []int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var list []int
 	for i := range r.jobs {
-		if r.ran[i].end.After(began) && r.results[i].Verdict != conformance.Works && r.results[i].Needs == "" {
+		if r.ran[i].end.After(r.lastDial) && (r.results[i].Verdict == conformance.Works || r.results[i].Needs == "") {
 			list = append(list, i)
 		}
 	}
@@ -224,6 +226,11 @@ func (r *run) try(j job) (res conformance.Result, gone bool) {
 	ctx, cancel := context.WithTimeout(r.ctx, trialLife)
 	defer cancel()
 	trial := newTrial(ctx, r.t, strings.ReplaceAll(j.c.ID, "/", "-"), j.amf3, r.o.Step)
+	trial.opened = func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.lastDial = time.Now()
+	}
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil { // a mistake of the checker is no verdict about the server

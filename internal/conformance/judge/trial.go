@@ -21,7 +21,8 @@ type Trial struct {
 	conns  []*Conn
 	end    time.Time
 
-	refused bool // a connection could not be opened: the server is gone
+	refused bool   // a connection could not be opened: the server is gone
+	opened  func() // is told of each connection that could; nil: nobody
 }
 
 // Bounds of one trial.
@@ -60,6 +61,9 @@ func (t *Trial) Dial(label string) (*Conn, error) {
 	if err != nil {
 		t.refused = t.refused || isRefused(err)
 		return nil, Fails("a connection to "+t.Address, err.Error())
+	}
+	if t.opened != nil {
+		t.opened()
 	}
 	c := &Conn{t: t, Raw: wire.NewConn(nc, wire.Options{
 		Life: time.Until(t.end), Step: t.Step, MaxBytes: maxReceived, Transcript: t.script, Label: label,

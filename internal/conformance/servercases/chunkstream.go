@@ -211,7 +211,8 @@ func abort(t *judge.Trial) error {
 	if err != nil {
 		return err
 	}
-	m := question(c, c.NextTransaction(), 400)
+	aborted := c.NextTransaction()
+	m := question(c, aborted, 400)
 	m.CSID = 5
 	if err := c.SendRaw(wire.Chunks(m, wire.Cutting{Size: 128})[0], "the first chunk of a command on chunk stream 5"); err != nil {
 		return err
@@ -222,7 +223,10 @@ func abort(t *judge.Trial) error {
 	if err := c.Send(wire.ControlValue(wire.TypeAbort, 5), whole); err != nil {
 		return err
 	}
-	return answered(c, txn, "a whole command on the same chunk stream")
+	if err := answered(c, txn, "a whole command on the same chunk stream"); err != nil {
+		return err
+	}
+	return c.Never("no answer to the aborted command", func(h *judge.Heard) bool { return h.Answers(aborted) })
 }
 
 func extendedAt(t *judge.Trial, ts uint32, omit bool) error {

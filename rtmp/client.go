@@ -380,6 +380,16 @@ func (c *Client) serve(cmd *Command) error {
 // that as its cause; Call.BadVersion when the answer cannot be decoded; Call.Prohibited when
 // the policy forbids the method.
 func (c *Client) Call(ctx context.Context, name string, args ...amf.Value) (amf.Value, error) {
+	wait, err := c.Start(name, args...)
+	if err != nil {
+		return nil, err
+	}
+	return wait(ctx)
+}
+
+// Start sends a call, so that calls started one after the other leave in this order, and returns what waits for the answer as Call
+// does. wait must be called, once; it may be by another goroutine.
+func (c *Client) Start(name string, args ...amf.Value) (wait func(ctx context.Context) (amf.Value, error), err error) {
 	if err := c.cfg.allowed(c.url, name); err != nil {
 		return nil, err
 	}
@@ -387,13 +397,15 @@ func (c *Client) Call(ctx context.Context, name string, args ...amf.Value) (amf.
 	if err != nil {
 		return nil, because(status.CallFailed, err, "%s", name)
 	}
-	select {
-	case r := <-ch:
-		return r.value(name)
-	case <-ctx.Done():
-		c.forget(txn)
-		return nil, because(status.CallFailed, context.Cause(ctx), "no answer to %s", name)
-	}
+	return func(ctx context.Context) (amf.Value, error) {
+		select {
+		case r := <-ch:
+			return r.value(name)
+		case <-ctx.Done():
+			c.forget(txn)
+			return nil, because(status.CallFailed, context.Cause(ctx), "no answer to %s", name)
+		}
+	}, nil
 }
 
 func (r reply) value(name string) (amf.Value, error) {

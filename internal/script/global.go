@@ -39,6 +39,9 @@ func (in *instance) setUp() error {
 	if err := native.Set("base", in.native); err != nil {
 		return err
 	}
+	if err := in.setRequests(native); err != nil {
+		return err
+	}
 	v, err := vm.RunScript("prelude", prelude)
 	if err != nil {
 		return err
@@ -64,6 +67,8 @@ func (in *instance) setUp() error {
 		"gc":                 func(goja.FunctionCall) goja.Value { return goja.Undefined() },
 		"getStats":           in.getStats,
 		"clearSharedObjects": in.clearSharedObjects,
+		"clearStreams":       func(goja.FunctionCall) goja.Value { return vm.ToValue(false) }, // nothing is recorded
+		"config":             vm.NewObject(), "allowDebug": false,
 	}
 	for name, v := range sets {
 		if err := in.global.Set(name, v); err != nil {
@@ -82,7 +87,12 @@ func (in *instance) setUp() error {
 			return err
 		}
 	}
-	return in.setSharedObject()
+	for _, set := range []func() error{in.setSharedObject, in.setFile, in.setNetConnection, in.setStream} {
+		if err := set(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (in *instance) clientList() goja.Value {

@@ -27,29 +27,37 @@ type instance struct {
 	done     chan struct{} // closed when the loop ends; nothing is executed afterwards
 	ending   chan string   // capacity 1: why the instance shall end, from outside
 
-	vm      *goja.Runtime // (loop)
-	global  *goja.Object  // (loop) application
-	proto   *goja.Object  // (loop) Client.prototype
-	native  *goja.Object  // (loop) what Client.prototype inherits, which clients cannot call
-	method  goja.Callable // (loop) finds the method that a client may call
-	clients map[*app.Client]*client
-	byThis  map[*goja.Object]*client
-	objects map[*goja.Object]*object
-	timers  map[int64]*timer
-	timerID int64
-	fatal   error  // (loop) the script was stopped
-	over    string // (loop) why the instance ends when the event that is being executed is through
-	telling bool   // (loop) application.onStatus is being told of an error
-	born    time.Time
-	idle    *time.Timer          // (loop) ends an instance without clients
-	files   map[string]time.Time // (loop) that were read, and when each was changed last
+	vm          *goja.Runtime // (loop)
+	global      *goja.Object  // (loop) application
+	proto       *goja.Object  // (loop) Client.prototype
+	native      *goja.Object  // (loop) what Client.prototype inherits, which clients cannot call
+	method      goja.Callable // (loop) finds the method that a client may call
+	clients     map[*app.Client]*client
+	byThis      map[*goja.Object]*client
+	objects     map[*goja.Object]*object
+	timers      map[int64]*timer
+	timerID     int64
+	fatal       error  // (loop) the script was stopped
+	over        string // (loop) why the instance ends when the event that is being executed is through
+	telling     bool   // (loop) application.onStatus is being told of an error
+	born        time.Time
+	streams     map[string]*stream   // (loop)
+	connections int                  // (loop) to other servers
+	idle        *time.Timer          // (loop) ends an instance without clients
+	files       map[string]time.Time // (loop) that were read, and when each was changed last
+
+	context context.Context // ends with the loop: helpers stop at it
+	cancel  context.CancelFunc
+	helpers sync.WaitGroup // goroutines that fetch for the script; Application.Close waits for them
 
 	gate    sync.Mutex // guards entries
 	entries uint64     // counts entering and leaving the engine
 }
 
 func newInstance(a *Application, name string) *instance {
+	ctx, cancel := context.WithCancel(context.Background())
 	return &instance{
+		context: ctx, cancel: cancel,
 		app: a, name: name, log: a.o.Log.With("app", a.name, "instance", name), started: make(chan struct{}),
 		events: make(chan func(), a.o.Queue), done: make(chan struct{}), ending: make(chan string, 1), born: time.Now(),
 		clients: make(map[*app.Client]*client), byThis: make(map[*goja.Object]*client),
@@ -68,9 +76,13 @@ func (in *instance) end(why string) {
 
 // run is the instance's goroutine.
 func (in *instance) run() {
+	defer in.helpers.Wait()
 	defer close(in.done)
+	defer in.cancel()
 	defer in.app.forget(in)
-	in.startErr = in.start()
+	if in.startErr = in.start(); in.startErr != nil {
+		in.app.forget(in) // who comes from now on tries anew
+	}
 	close(in.started)
 	why := endShutdown
 	if in.startErr == nil {
@@ -311,6 +323,9 @@ func (in *instance) stop(why string) {
 	}
 	for _, o := range in.objects {
 		o.close()
+	}
+	for _, st := range in.streams {
+		st.close()
 	}
 	in.log.Info("application stopped", "why", why)
 }

@@ -2,6 +2,7 @@ package script
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/dop251/goja"
@@ -67,7 +68,9 @@ func (in *instance) setSharedObject() error {
 		}
 		this := vm.CreateObject(proto)
 		_ = this.Set("name", name)
-		_ = this.Set("resyncDepth", -1)
+		if err := in.describe(this, shared); err != nil {
+			panic(in.thrown(err))
+		}
 		held[name] = this
 		in.objects[this] = in.newObject(this, shared)
 		return this
@@ -131,23 +134,42 @@ func (in *instance) synced(this *goja.Object, o *object, notices []sharedobject.
 	})
 }
 
-// messaged calls the handler of a message: a function of that name, or of that name of the object that handlerName leads to. (loop)
+// messaged calls the handler of a message. (loop)
 func (in *instance) messaged(this *goja.Object, n sharedobject.Notice) error {
-	holder := this
-	if own := this.Get("handlerName"); own != nil && !goja.IsUndefined(own) {
-		// Flash calls so.<handlerName>.<message>.
-		if o, ok := this.Get(own.String()).(*goja.Object); ok {
-			holder = o
-		}
-	}
-	if f, ok := goja.AssertFunction(holder.Get(n.Key)); ok {
-		_, err := f(holder, in.values(n.Args)...)
+	if f, ok := goja.AssertFunction(this.Get(n.Key)); ok {
+		_, err := f(this, in.values(n.Args)...)
 		return err
 	}
 	return nil
 }
 
+// describe gives an object's version and resyncDepth. (loop)
+func (in *instance) describe(this *goja.Object, shared *sharedobject.Shared) error {
+	vm := in.vm
+	version := vm.ToValue(func(goja.FunctionCall) goja.Value { return vm.ToValue(shared.Version()) })
+	if err := this.DefineAccessorProperty("version", version, nil, goja.FLAG_FALSE, goja.FLAG_FALSE); err != nil {
+		return err
+	}
+	depth := int64(-1) // as many as the server allows
+	get := vm.ToValue(func(goja.FunctionCall) goja.Value { return vm.ToValue(depth) })
+	set := vm.ToValue(func(f goja.FunctionCall) goja.Value {
+		const most = 65_536
+		if depth = f.Argument(0).ToInteger(); depth >= 0 {
+			shared.SetResyncDepth(int(min(depth, most)))
+		}
+		return goja.Undefined()
+	})
+	return this.DefineAccessorProperty("resyncDepth", get, set, goja.FLAG_FALSE, goja.FLAG_FALSE)
+}
+
 type objectMethod = func(this *goja.Object, o *object, f goja.FunctionCall) goja.Value
+
+// flush stores an object now. (loop)
+func (in *instance) flush(_ *goja.Object, o *object, _ goja.FunctionCall) goja.Value {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	return in.vm.ToValue(o.shared.Flush(ctx) == nil)
+}
 
 // objectMethods are what a SharedObject of server-side ActionScript can do.
 func (in *instance) objectMethods() map[string]objectMethod {
@@ -156,6 +178,16 @@ func (in *instance) objectMethods() map[string]objectMethod {
 		if err != nil {
 			panic(in.thrown(err))
 		}
+	}
+	send := func(_ *goja.Object, o *object, f goja.FunctionCall) goja.Value {
+		var rest []goja.Value
+		if len(f.Arguments) > 1 {
+			rest = f.Arguments[1:]
+		}
+		args, err := in.fromAll(rest)
+		fail(err)
+		fail(o.shared.Send(f.Argument(0).String(), args...))
+		return vm.ToValue(true)
 	}
 	return map[string]objectMethod{
 		"getProperty": func(_ *goja.Object, o *object, f goja.FunctionCall) goja.Value {
@@ -187,25 +219,12 @@ func (in *instance) objectMethods() map[string]objectMethod {
 			slots, _ := o.shared.Slots()
 			return vm.ToValue(len(slots))
 		},
-		"send": func(_ *goja.Object, o *object, f goja.FunctionCall) goja.Value {
-			var rest []goja.Value
-			if len(f.Arguments) > 1 {
-				rest = f.Arguments[1:]
-			}
-			args, err := in.fromAll(rest)
-			fail(err)
-			fail(o.shared.Send(f.Argument(0).String(), args...))
-			return vm.ToValue(true)
-		},
+		"send": send, "mark": send, // what was changed before comes before it
 		"clear": func(_ *goja.Object, o *object, _ goja.FunctionCall) goja.Value {
 			fail(o.shared.Clear())
 			return vm.ToValue(true)
 		},
-		"flush": func(_ *goja.Object, o *object, _ goja.FunctionCall) goja.Value {
-			ctx, cancel := context.WithTimeout(context.Background(), storeTime)
-			defer cancel()
-			return vm.ToValue(o.shared.Flush(ctx) == nil)
-		},
+		"flush": in.flush, "commit": in.flush,
 		"lock": func(_ *goja.Object, o *object, _ goja.FunctionCall) goja.Value {
 			o.locks++
 			o.shared.Lock()
@@ -238,10 +257,7 @@ func (in *instance) clearSharedObjects(f goja.FunctionCall) goja.Value {
 	if in.app.o.Hub == nil {
 		return in.vm.ToValue(false)
 	}
-	pattern := f.Argument(0).String()
-	if pattern == "/" {
-		pattern = ""
-	}
+	pattern := strings.TrimPrefix(f.Argument(0).String(), "/") // "" is all
 	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
 	defer cancel()
 	_, err := in.app.o.Hub.Clear(ctx, in.name, pattern)

@@ -13,6 +13,8 @@
   capped(String.prototype, "repeat", function (n) { return String(this).length * Number(n); });
   capped(String.prototype, "padStart", function (n) { return Number(n); });
   capped(String.prototype, "padEnd", function (n) { return Number(n); });
+  capped(Array.prototype, "join", function (sep) { return this.length * (sep === undefined ? 1 : String(sep).length); });
+  capped(Array, "from", function (o) { return o && typeof o === "object" ? Number(o.length) || 0 : 0; });
   capped(Array.prototype, "fill", function () { return this.length; });
   ["ArrayBuffer", "Uint8Array", "Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array"].forEach(function (name) {
     var Real = globalThis[name];
@@ -46,4 +48,25 @@
     return Object.keys(self).filter(function (k) { return typeof self[k] !== "function"; })
       .map(function (k) { return encodeURIComponent(k) + "=" + encodeURIComponent(self[k]); }).join("&");
   };
+
+  // load, send and sendAndLoad: onData(text), which decodes and calls onLoad(success), of whoever gets the answer.
+  function ask(vars, method, url, into) {
+    url = String(url);
+    if (method === "GET" && vars !== undefined) { url += (url.indexOf("?") < 0 ? "?" : "&") + vars; vars = undefined; }
+    return native.request(method, url, vars, function (text, status) {
+      if (typeof into.onHTTPStatus === "function") into.onHTTPStatus(status);
+      if (typeof into.onData === "function") into.onData(text);
+    });
+  }
+  var members = {
+    load: function (url) { return ask(undefined, "GET", url, this); },
+    send: function (url, target, method) { return ask(String(this), method === "GET" ? "GET" : "POST", url, {}); },
+    sendAndLoad: function (url, into, method) { return ask(String(this), method === "GET" ? "GET" : "POST", url, into); },
+    onData: function (text) {
+      Object.defineProperty(this, "loaded", { value: text !== undefined, configurable: true, writable: true }); // it is no variable
+      if (this.loaded) this.decode(text);
+      if (typeof this.onLoad === "function") this.onLoad(this.loaded);
+    },
+  };
+  Object.keys(members).forEach(function (name) { LoadVars.prototype[name] = members[name]; });
 })

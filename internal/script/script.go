@@ -5,6 +5,8 @@
 // trusted: what bounds them keeps one that has gone wrong from taking the server with it, and is no sandbox.
 package script
 
+//go:generate go test . -run ^TestDocument$ -update
+
 import (
 	"context"
 	"errors"
@@ -19,6 +21,7 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/media"
 	"penstock/sharedobject"
 	"penstock/status"
 )
@@ -26,6 +29,7 @@ import (
 // Options configures Load. Zero values take what stands behind them.
 type Options struct {
 	Hub       *sharedobject.Hub // of the application's shared objects; nil: it has none
+	Registry  *media.Registry   // where its streams are published; nil: it has none of its own
 	Log       *slog.Logger      // nil: slog.Default
 	EntryTime time.Duration     // [script_time] that a script may run without coming back, 2 s
 	Queue     int               // [script_queue] events that wait for one instance, 1024
@@ -40,6 +44,7 @@ type Application struct {
 
 	mu        sync.Mutex
 	instances map[string]*instance
+	routes    map[string]*route // by what is published
 	closed    bool
 	wg        sync.WaitGroup
 }
@@ -89,7 +94,7 @@ func Load(name, dir string, o Options) (*Application, error) {
 	if o.Idle <= 0 {
 		o.Idle = 20 * time.Minute
 	}
-	a := &Application{name: name, dir: dir, o: o, instances: make(map[string]*instance)}
+	a := &Application{name: name, dir: dir, o: o, instances: make(map[string]*instance), routes: make(map[string]*route)}
 	m, err := mainOf(dir)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/media"
 	"penstock/rtmp"
 	"penstock/rtmp/rtmptest"
 	"penstock/sharedobject"
@@ -46,6 +47,7 @@ type stage struct {
 	dir string
 	log lockedBuffer
 	hub *sharedobject.Hub
+	reg *media.Registry
 }
 
 // session adapts Session to the abilities, as the server does.
@@ -53,9 +55,9 @@ type session struct{ *Session }
 
 func serve(t *testing.T, script string, change ...func(*Options)) *stage {
 	t.Helper()
-	s := &stage{t: t, dir: t.TempDir(), hub: sharedobject.NewHub(sharedobject.Options{Name: "test", Store: &sharedobject.MemoryStore{}})}
+	s := &stage{t: t, dir: t.TempDir(), hub: sharedobject.NewHub(sharedobject.Options{Name: "test", Store: &sharedobject.MemoryStore{}}), reg: media.NewRegistry(media.Options{})}
 	s.write("main.asc", script)
-	o := Options{Hub: s.hub, Log: slog.New(slog.NewTextHandler(&s.log, nil))}
+	o := Options{Hub: s.hub, Registry: s.reg, Log: slog.New(slog.NewTextHandler(&s.log, nil))}
 	for _, f := range change {
 		f(&o)
 	}
@@ -72,7 +74,7 @@ func serve(t *testing.T, script string, change ...func(*Options)) *stage {
 		return session{in}, nil
 	})
 	mux.Handle("other", app.Live(app.LiveOptions{Methods: app.Methods{"ping": func(context.Context, []amf.Value) (amf.Value, error) { return "pong", nil }}}))
-	s.srv = &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler)}
+	s.srv = &app.Server{Handler: mux, Registry: s.reg, Log: slog.New(slog.DiscardHandler)}
 	t.Cleanup(func() {
 		_ = s.srv.Close()
 		s.app.Close()
@@ -409,37 +411,6 @@ func TestTimersAndLoad(t *testing.T) {
 	}
 }
 
-// A script that does not come back, or eats, ends its instance: its clients are told, and nobody else notices.
-func TestScriptsThatGoWrong(t *testing.T) {
-	s := serve(t, `
-		Client.prototype.forever = function () { for (;;) {} };
-		Client.prototype.regexp = function () { return /^(?=(a+)+b)/.test("a".repeat(40)); };
-		Client.prototype.timer = function () { setTimeout(function () { for (;;) {} }, 1); };
-		Client.prototype.ping = function () { return "pong"; };
-	`, func(o *Options) { o.EntryTime = time.Second })
-	other := rtmptest.Pipe(t, s.srv.ServeConn)
-	other.Open("other")
-	other.WantCommand("onBWDone")
-	p := s.open("a")
-	if got := call(p, "regexp"); got != "false" { // given up
-		t.Errorf("regexp: %s", got)
-	}
-	for _, how := range []string{"forever", "timer"} {
-		p, q := s.open(how), s.open(how)
-		p.Send(&rtmp.Command{Name: how})
-		if got := call(other, "ping"); got != `"pong"` {
-			t.Errorf("another application: %s", got)
-		}
-		for _, x := range []*rtmptest.Peer{p, q} {
-			x.WantStatus(status.ConnectAppShutdown)
-		}
-		s.logs("script_time")
-		if got := call(s.open(how), "ping"); got != `"pong"` { // a new instance
-			t.Errorf("after %s: %s", how, got)
-		}
-	}
-}
-
 // A script that cannot be compiled is an error with its line; one that breaks later fails the clients that come.
 func TestBrokenScripts(t *testing.T) {
 	dir := t.TempDir()
@@ -489,6 +460,18 @@ func TestReload(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("still %s", got)
 		}
+	}
+}
+
+// What application and client say of themselves.
+func TestApplicationObject(t *testing.T) {
+	s := serve(t, `Client.prototype.about = function () {
+		var st = application.getStats();
+		return [application.name, application.server, application.hostname.length > 0, application.allowDebug, typeof application.config,
+			st.connected, st.bytes_in > 0, st.launchTime > 1e12, this.id.length, this.agent, this.uri, this.secure, this.readAccess];
+	};`)
+	if got := call(s.open("a"), "about"); got != `["test/a" "Penstock" true false "object" 1 true true 8 "WIN 32,0,0,465" "rtmp://pipe/test/a" false "/"]` {
+		t.Error(got)
 	}
 }
 

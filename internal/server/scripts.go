@@ -13,6 +13,7 @@ import (
 	"penstock/internal/admission"
 	"penstock/internal/config"
 	"penstock/internal/script"
+	"penstock/media"
 	"penstock/sharedobject"
 )
 
@@ -50,7 +51,7 @@ func withScripts(c *config.Config) (*config.Config, []string, error) {
 // scripts are the scripted applications by name.
 type scripts map[string]*script.Application
 
-func loadScripts(c *config.Config, names []string, so *objects, log *slog.Logger) (scripts, error) {
+func loadScripts(c *config.Config, names []string, so *objects, streams *media.Registry, log *slog.Logger) (scripts, error) {
 	if len(names) > 0 {
 		script.BoundRegexps(maxMatchTime)
 	}
@@ -58,7 +59,7 @@ func loadScripts(c *config.Config, names []string, so *objects, log *slog.Logger
 	all := make(scripts)
 	for _, name := range names {
 		a, err := script.Load(name, filepath.Join(c.Scripts, name), script.Options{
-			Hub: so.hubs[name], Log: log, EntryTime: time.Duration(l.ScriptTime), Queue: l.ScriptQueue, Depth: l.ScriptDepth,
+			Hub: so.hubs[name], Registry: streams, Log: log, EntryTime: time.Duration(l.ScriptTime), Queue: l.ScriptQueue, Depth: l.ScriptDepth,
 			Idle: time.Duration(l.ScriptIdle),
 		})
 		if err != nil {

@@ -91,14 +91,17 @@ func New(c *config.Config, o Options) (*Server, error) {
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
-	if s.scripts, err = loadScripts(c, scripted, s.objects, o.Log); err != nil {
+	streams := c.Limits.Media()
+	streams.Log = o.Log
+	registry := media.NewRegistry(streams)
+	if s.scripts, err = loadScripts(c, scripted, s.objects, registry, o.Log); err != nil {
 		s.objects.close()
 		s.operators.Close()
 		s.admission.Close(context.Background())
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}
-	s.app = s.newAppServer(tlsConfig)
+	s.app = s.newAppServer(tlsConfig, registry)
 	if !c.HTTP.Off() {
 		if s.httpListener, err = listen("http", c.HTTP.Listen); err != nil {
 			s.Close()
@@ -125,11 +128,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 // recentShown is how many refusals and ended sessions the page remembers.
 const recentShown = 100
 
-func (s *Server) newAppServer(t *tls.Config) *app.Server {
+func (s *Server) newAppServer(t *tls.Config, registry *media.Registry) *app.Server {
 	c, log, ad := s.config, s.o.Log, s.admission
-	streams := c.Limits.Media()
-	streams.Log = log
-	registry := media.NewRegistry(streams)
 	srv := &app.Server{
 		Handler: applications(c.Applications(), registry, ad, s.objects, s.scripts), Registry: registry,
 		TLSConfig: t, Limits: c.Limits.App(), Log: log,

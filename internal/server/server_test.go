@@ -40,6 +40,7 @@ type running struct {
 	rtmp, http string // host:port
 	stop       func() error
 	refused    chan *app.Refusal
+	server     *app.Server
 }
 
 // refusal is the next refusal of a connect, publish or play.
@@ -83,7 +84,7 @@ func start(t *testing.T, demo bool, change func(c *config.Config)) running {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	r := running{rtmp: s.rtmpListener.Addr().String(), refused: refused}
+	r := running{rtmp: s.rtmpListener.Addr().String(), refused: refused, server: s.app}
 	if s.httpListener != nil {
 		r.http = s.httpListener.Addr().String()
 	}

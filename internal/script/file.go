@@ -35,7 +35,6 @@ var errNotOpen = errors.New("the file is not open for that")
 // setFile makes File(name). (loop)
 func (in *instance) setFile() error {
 	vm := in.vm
-	files := make(map[*goja.Object]*file)
 	open := 0
 	var proto *goja.Object
 	constructor := vm.ToValue(func(f goja.ConstructorCall) *goja.Object {
@@ -43,20 +42,15 @@ func (in *instance) setFile() error {
 		if name == "" {
 			name = "."
 		}
-		files[f.This] = &file{name: name} // lives as long as the instance knows it
-		if len(files) > maxTimers {
-			delete(files, f.This)
-			panic(vm.NewTypeError("too many File objects"))
-		}
 		_ = f.This.Set("name", path.Base(name))
+		in.attach(f.This, &file{name: name})
 		return nil
 	}).ToObject(vm)
 	proto = constructor.Get("prototype").ToObject(vm)
 	for name, m := range fileMethods {
 		if err := proto.Set(name, func(call goja.FunctionCall) goja.Value {
-			this, _ := call.This.(*goja.Object)
-			f := files[this]
-			if f == nil {
+			f, ok := in.attached(call.This).(*file)
+			if !ok {
 				panic(vm.NewTypeError("that is no File"))
 			}
 			root, err := os.OpenRoot(in.app.dir)

@@ -95,10 +95,32 @@ func (in *instance) setUp() error {
 	return nil
 }
 
+// attach gives an object of the script's its Go side, which lives as long as it. (loop)
+func (in *instance) attach(o *goja.Object, side any) {
+	if err := o.DefineDataPropertySymbol(in.side, in.vm.ToValue(side), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE); err != nil {
+		panic(in.thrown(err))
+	}
+}
+
+// attached is what attach gave; nil when it is something else. (loop)
+func (in *instance) attached(v goja.Value) any {
+	o, ok := v.(*goja.Object)
+	if !ok {
+		return nil
+	}
+	side := o.GetSymbol(in.side)
+	if side == nil {
+		return nil
+	}
+	return side.Export()
+}
+
 func (in *instance) clientList() goja.Value {
 	list := make([]any, 0, len(in.clients))
 	for _, c := range in.clients {
-		list = append(list, c.this)
+		if c.accepted {
+			list = append(list, c.this)
+		}
 	}
 	return in.vm.ToValue(in.vm.NewArray(list...))
 }
@@ -176,19 +198,25 @@ func (in *instance) broadcastMsg(f goja.FunctionCall) goja.Value {
 		panic(in.vm.NewTypeError(err.Error()))
 	}
 	for _, c := range in.clients {
-		c.queue(func() { _ = c.app.Notify(name, args...) })
+		if c.accepted {
+			c.queue(func() { _ = c.app.Notify(name, args...) })
+		}
 	}
 	return goja.Undefined()
 }
 
 func (in *instance) getStats(goja.FunctionCall) goja.Value {
 	var read, written uint64
+	connected := 0
 	for _, c := range in.clients {
+		if c.accepted {
+			connected++
+		}
 		read += c.app.BytesRead()
 		written += c.app.BytesWritten()
 	}
 	return in.vm.ToValue(map[string]any{
-		"launchTime": in.born.UnixMilli(), "up_time": int64(time.Since(in.born).Seconds()), "connected": len(in.clients),
+		"launchTime": in.born.UnixMilli(), "up_time": int64(time.Since(in.born).Seconds()), "connected": connected,
 		"bytes_in": read, "bytes_out": written,
 	})
 }

@@ -28,6 +28,7 @@ type instance struct {
 	ending   chan string   // capacity 1: why the instance shall end, from outside
 
 	vm          *goja.Runtime // (loop)
+	side        *goja.Symbol  // (loop) under which objects of the script have their Go side
 	global      *goja.Object  // (loop) application
 	proto       *goja.Object  // (loop) Client.prototype
 	native      *goja.Object  // (loop) what Client.prototype inherits, which clients cannot call
@@ -159,7 +160,7 @@ func (in *instance) start() error {
 		in.log.Error("the script cannot be compiled", "error", err)
 		return status.New(status.ConnectFailed, "The application failed.")
 	}
-	in.vm = goja.New()
+	in.vm, in.side = goja.New(), goja.NewSymbol("side")
 	in.vm.SetMaxCallStackSize(in.app.o.Depth)
 	in.vm.SetFieldNameMapper(goja.UncapFieldNameMapper())
 	if err := in.enter("setting up", in.setUp); err != nil {

@@ -41,12 +41,25 @@ func TestClientsThatLeaveEarly(t *testing.T) {
 		Client.prototype.count = function () { return application.clients.length; };
 	`)
 	w := s.open("a", "watch")
+	pending := s.peer()
+	pending.Connect("test/a", rtmptest.Args("pending"))
+	s.logs("waits pending")
+	if got := call(w, "count"); got != "1" { // who is not in yet is none of application.clients
+		t.Errorf("clients beside one that waits: %s", got)
+	}
+	pending.Close()
 	for _, how := range []string{"never", "late", "accepted"} {
 		p := s.peer()
 		p.Connect("test/a", rtmptest.Args(how))
 		s.logs("waits " + how)
 		p.Close()
-		eventually(t, how+" is forgotten", func() bool { return call(w, "count") == "1" })
+		eventually(t, how+" is forgotten", func() bool {
+			s.app.mu.Lock()
+			in := s.app.instances["a"]
+			s.app.mu.Unlock()
+			known := 0
+			return in.do(t.Context(), func() { known = len(in.clients) + len(in.byThis) }) == nil && known == 2
+		})
 	}
 	s.logs("late falsefalsefalseundefined")
 	s.logs("says=left")

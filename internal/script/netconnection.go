@@ -26,9 +26,9 @@ type connection struct {
 // setNetConnection makes NetConnection. (loop)
 func (in *instance) setNetConnection() error {
 	vm := in.vm
-	known := make(map[*goja.Object]*connection)
 	constructor := vm.ToValue(func(f goja.ConstructorCall) *goja.Object {
 		_ = f.This.Set("isConnected", false)
+		in.attach(f.This, &connection{in: in, this: f.This})
 		return nil
 	}).ToObject(vm)
 	proto := constructor.Get("prototype").ToObject(vm)
@@ -38,27 +38,11 @@ func (in *instance) setNetConnection() error {
 		"close":   func(c *connection, _ goja.FunctionCall) bool { c.close(); return true },
 	} {
 		if err := proto.Set(name, func(call goja.FunctionCall) goja.Value {
-			this, ok := call.This.(*goja.Object)
+			c, ok := in.attached(call.This).(*connection)
 			if !ok {
 				panic(vm.NewTypeError("that is no NetConnection"))
 			}
-			c := known[this]
-			if c == nil {
-				if name != "connect" {
-					return vm.ToValue(false)
-				}
-				c = &connection{in: in, this: this}
-			}
-			if name == "connect" && c.cancel == nil && in.connections >= maxConnections {
-				panic(vm.NewTypeError("too many connections to other servers"))
-			}
-			done := m(c, call)
-			if c.cancel != nil {
-				known[this] = c
-			} else {
-				delete(known, this)
-			}
-			return vm.ToValue(done)
+			return vm.ToValue(m(c, call))
 		}); err != nil {
 			return err
 		}
@@ -69,6 +53,9 @@ func (in *instance) setNetConnection() error {
 // connect is connect(url, …): what becomes of it is told to onStatus.
 func (c *connection) connect(f goja.FunctionCall) bool {
 	in := c.in
+	if in.connections >= maxConnections {
+		panic(in.vm.NewTypeError("too many connections to other servers"))
+	}
 	c.close()
 	var rest []goja.Value
 	if len(f.Arguments) > 1 {

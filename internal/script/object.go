@@ -38,6 +38,7 @@ const storeTime = time.Second
 func (in *instance) setSharedObject() error {
 	vm := in.vm
 	proto := vm.NewObject()
+	held := make(map[string]*goja.Object) // the same object for the same name
 	for name, f := range in.objectMethods() {
 		if err := proto.Set(name, func(call goja.FunctionCall) goja.Value {
 			this, _ := call.This.(*goja.Object)
@@ -45,12 +46,15 @@ func (in *instance) setSharedObject() error {
 			if o == nil {
 				panic(vm.NewTypeError("that is no shared object, or one that was closed"))
 			}
-			return f(this, o, call)
+			v := f(this, o, call)
+			if in.objects[this] == nil { // it was closed
+				delete(held, o.shared.Name())
+			}
+			return v
 		}); err != nil {
 			return err
 		}
 	}
-	held := make(map[string]*goja.Object) // the same object for the same name
 	class := vm.NewObject()
 	if err := class.Set("get", func(f goja.FunctionCall) goja.Value {
 		name, persistent := f.Argument(0).String(), f.Argument(1).ToBoolean()

@@ -55,6 +55,7 @@ func TestFiles(t *testing.T) {
 		Client.prototype.mkdir = function (name) { return new File(name).mkdir(); };
 		Client.prototype.readonly = function (name) { var f = new File(name); f.open("text", "read"); return f.write("x"); };
 		Client.prototype.big = function (name) { var f = new File(name); f.open("text", "create"); var n = 0; while (f.write("x".repeat(1 << 20)) && n < 100) n++; f.close(); return n; };
+		Client.prototype.churn = function () { for (var n = 0; n < 20000; n++) new File("x"); return n; };
 		Client.prototype.many = function () { var n = 0, list = []; for (; n < 200; n++) { var f = new File("many" + n); list.push(f); f.open("text", "create"); } return n; };
 	`)
 	outside := filepath.Join(filepath.Dir(s.dir), "outside.txt")
@@ -80,6 +81,7 @@ func TestFiles(t *testing.T) {
 	if b, err := os.ReadFile(outside); err != nil || string(b) != "secret" {
 		t.Errorf("the file outside: %q %v", b, err)
 	}
+	wantCalls(t, p, [2]string{"churn", "20000"})
 	p.WantError(p.Call("many"), status.CallFailed)
 	s.logs("64 files are open")
 }
@@ -190,6 +192,9 @@ func TestStreamPlay(t *testing.T) {
 			st.onStatus = function (info) { trace("stream " + info.code); };
 			return [st === Stream.get(to), st.play(from)];
 		};
+		Client.prototype.churn = function () { for (var i = 0; i < 200; i++) { var st = Stream.get("s" + i); if (!st.play("cam") || !st.play(false)) return i; } return i; };
+		Client.prototype.look = function () { for (var i = 0; i < 200; i++) Stream.get("l" + i); return i; };
+		Client.prototype.fill = function () { try { for (var i = 0; i < 200; i++) if (!Stream.get("f" + i).play("cam")) break; } catch (e) {} for (var j = 0; j < i; j++) Stream.get("f" + j).play(false); return i; };
 		Client.prototype.tell = function (name) { return Stream.get(name).send("note", "x", {a: 1}); };
 	`)
 	p := s.open("a")
@@ -230,6 +235,9 @@ func TestStreamPlay(t *testing.T) {
 	s.logs("stream NetStream.Publish.BadName")
 	if got := call(p, "route", "second", false); got != "[true true]" {
 		t.Errorf("stop: %s", got)
+	}
+	if got := call(p, "churn") + " " + call(p, "look") + " " + call(p, "fill") + " " + call(p, "fill"); got != "200 200 63 63" { // first is there too
+		t.Errorf("many streams, one after the other and at once: %s", got)
 	}
 	eventually(t, "the name is free", func() bool { return !s.reg.Live("test/a/second") })
 }

@@ -3,6 +3,8 @@ package script
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 
 	"github.com/dop251/goja"
 
@@ -29,14 +31,13 @@ func (in *instance) setStream() error {
 	vm := in.vm
 	in.streams = make(map[string]*stream)
 	proto := vm.NewObject()
-	known := make(map[*goja.Object]*stream)
 	for name, m := range map[string]func(*stream, goja.FunctionCall) bool{"play": (*stream).play, "send": (*stream).send} {
 		if err := proto.Set(name, func(call goja.FunctionCall) goja.Value {
-			this, _ := call.This.(*goja.Object)
-			if st := known[this]; st != nil {
-				return vm.ToValue(m(st, call))
+			st, ok := in.attached(call.This).(*stream)
+			if !ok {
+				panic(vm.NewTypeError("that is no Stream"))
 			}
-			panic(vm.NewTypeError("that is no Stream"))
+			return vm.ToValue(m(st, call))
 		}); err != nil {
 			return err
 		}
@@ -47,12 +48,15 @@ func (in *instance) setStream() error {
 		if st := in.streams[name]; st != nil {
 			return st.this
 		}
-		if in.app.o.Registry == nil || name == "" || len(name) > maxStreamName || len(in.streams) >= maxStreams {
-			panic(vm.NewTypeError("there can be no stream of that name, or no more streams"))
+		if in.app.o.Registry == nil || name == "" || len(name) > maxStreamName {
+			panic(vm.NewTypeError("there can be no stream of that name"))
 		}
 		st := &stream{in: in, name: name, this: vm.CreateObject(proto)}
 		_ = st.this.Set("name", name)
-		in.streams[name], known[st.this] = st, st
+		in.attach(st.this, st)
+		if !st.hold() {
+			panic(vm.NewTypeError(fmt.Sprintf("%d streams are published, which is the most", len(in.streams))))
+		}
 		return st.this
 	}); err != nil {
 		return err
@@ -67,10 +71,30 @@ const maxStreamName = 256
 
 func (st *stream) key(name string) string { return app.StreamKey(st.in.app.name, st.in.name, name) }
 
+// hold makes this the object that Stream.get gives for the name. It reports false when there is another, or there are too many. (loop)
+func (st *stream) hold() bool {
+	in := st.in
+	if known := in.streams[st.name]; known != nil {
+		return known == st
+	}
+	if len(in.streams) >= maxStreams { // those that were only looked at go
+		maps.DeleteFunc(in.streams, func(_ string, old *stream) bool { return old.pub == nil })
+	}
+	if len(in.streams) >= maxStreams {
+		return false
+	}
+	in.streams[st.name] = st
+	return true
+}
+
 // publish takes the name, and tells onStatus when it cannot. (loop)
 func (st *stream) publish() bool {
 	if st.pub != nil && st.pub.Err() == nil {
 		return true
+	}
+	if !st.hold() {
+		st.in.log.Warn("a stream of the script's cannot be published", "stream", st.name, "published", len(st.in.streams), "max", maxStreams)
+		return false
 	}
 	pub, err := st.in.app.o.Registry.Publish(st.key(st.name), "script")
 	if err != nil {
@@ -103,6 +127,9 @@ func (st *stream) told(s *status.Status) {
 func (st *stream) play(f goja.FunctionCall) bool {
 	if isFalse(f.Argument(0)) {
 		st.close()
+		if st.in.streams[st.name] == st {
+			delete(st.in.streams, st.name)
+		}
 		return true
 	}
 	name := f.Argument(0).String()

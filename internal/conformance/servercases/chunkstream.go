@@ -153,7 +153,9 @@ func chunkSize(t *judge.Trial, size, csid uint32) error {
 	m := wire.ControlValue(wire.TypeSetChunkSize, size)
 	m.CSID = csid
 	txn := c.NextTransaction()
-	if err := c.Send(m, question(c, txn, 1000)); err != nil {
+	// In one segment: what a server makes of it must not depend on when it reads.
+	b := wire.AppendMessage(wire.AppendMessage(nil, m, wire.Cutting{}), question(c, txn, 1000), wire.Cutting{Size: int(min(size, 1<<24-1))})
+	if err := c.SendRaw(b, fmt.Sprintf("SetChunkSize %d on chunk stream %d, and createStream %v with 1000 bytes more in such chunks", size, csid, txn)); err != nil {
 		return err
 	}
 	return answered(c, txn, fmt.Sprintf("a command in chunks of %d bytes", size))
@@ -214,13 +216,12 @@ func abort(t *judge.Trial) error {
 	aborted := c.NextTransaction()
 	m := question(c, aborted, 400)
 	m.CSID = 5
-	if err := c.SendRaw(wire.Chunks(m, wire.Cutting{Size: 128})[0], "the first chunk of a command on chunk stream 5"); err != nil {
-		return err
-	}
 	txn := c.NextTransaction()
 	whole := question(c, txn, 0)
 	whole.CSID = 5
-	if err := c.Send(wire.ControlValue(wire.TypeAbort, 5), whole); err != nil {
+	b := wire.AppendMessage(wire.Chunks(m, wire.Cutting{Size: 128})[0], wire.ControlValue(wire.TypeAbort, 5), wire.Cutting{})
+	if err := c.SendRaw(wire.AppendMessage(b, whole, wire.Cutting{}),
+		fmt.Sprintf("the first chunk of createStream %v on chunk stream 5, Abort 5, and createStream %v on chunk stream 5", aborted, txn)); err != nil {
 		return err
 	}
 	if err := answered(c, txn, "a whole command on the same chunk stream"); err != nil {

@@ -439,7 +439,7 @@ func (c *Conn) write(b *batch) error {
 		for _, p := range b.bufs {
 			b.flat = append(b.flat, p...)
 		}
-		if cap(b.flat) > 4*writeBatch {
+		if cap(b.flat) > writePiece { // the burst at a player's beginning
 			defer func() { b.flat = nil }()
 		}
 	}

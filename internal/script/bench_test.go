@@ -39,7 +39,7 @@ func benchmarkCall(b *testing.B, h app.Handler) {
 	b.Helper()
 	mux := app.NewMux()
 	mux.Handle("test", h)
-	srv := &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler)}
+	srv := &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler), Limits: app.Limits{RTMP: rtmp.Limits{CommandRate: 1e9}}}
 	defer srv.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -299,7 +299,8 @@ func TestStreams(t *testing.T) {
 	s := serve(t, `
 		application.onConnect = function (client, read, write) { if (read != undefined) client.readAccess = read; if (write != undefined) client.writeAccess = write; return true; };
 		application.onPublish = function (client, stream) { trace("published " + stream.name); return stream.name != "forbidden"; };
-		application.onUnpublish = function (client, stream) { trace("unpublished " + stream.name); };
+		application.onUnpublish = function (client, stream) { client.unpublished = true; trace("unpublished " + stream.name); };
+		application.onDisconnect = function (client) { trace("gone " + client.unpublished); };
 	`)
 	p := s.open("a", "open", "open;mine")
 	p.CreateStream()
@@ -309,6 +310,17 @@ func TestStreams(t *testing.T) {
 	p.WantStatus("NetStream.Publish.Start")
 	p.Send(&rtmp.Command{Name: "deleteStream", Args: []amf.Value{float64(p.StreamID)}})
 	s.logs("unpublished mine/x")
+	for range 10 { // onUnpublish is before onDisconnect
+		p := s.open("a")
+		p.CreateStream()
+		p.Publish("y")
+		p.WantStatus("NetStream.Publish.Start")
+		p.Close()
+		s.logs("unpublished y")
+		eventually(t, "the name is free", func() bool { return !s.reg.Live("test/a/y") })
+	}
+	p.Close()
+	eventually(t, "all are gone", func() bool { return strings.Count(s.log.String(), "gone true") == 11 })
 	q := s.open("a")
 	q.CreateStream()
 	q.Publish("forbidden")

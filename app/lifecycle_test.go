@@ -19,7 +19,7 @@ import (
 )
 
 func TestShutdownTellsEverybody(t *testing.T) {
-	w := serve(t, live(), nil)
+	w := serve(t, live(), func(s *Server) { s.Limits.RTMP.CloseLinger = time.Minute }) // it ends when the last client has, no sooner
 	pub, player, idle := open(t, w), open(t, w), open(t, w)
 	pub.Publish("cam")
 	pub.WantStatus(status.PublishStart)

@@ -326,6 +326,7 @@ func TestShutdownDuringConnect(t *testing.T) {
 	p.WantStatus(status.ConnectAppShutdown)
 	p.WantCommand("close")
 	p.WantClosed()
+	p.Close()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

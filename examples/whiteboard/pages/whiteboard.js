@@ -31,33 +31,36 @@ function draw({ c, p }) { // p is x0, y0, x1, y1, … in pixels of the canvas
   pen.stroke();
 }
 
-const nc = new NetConnection();
-nc.addEventListener("netstatus", (e) => {
-  if (e.detail.code === "NetConnection.Connect.Success") return;
-  status.value = `${e.detail.code}: ${e.detail.description}`;
-  if (e.detail.code === "NetConnection.Connect.Closed") setTimeout(() => location.reload(), 1000);
-});
-
-try {
-  await nc.connect("whiteboard");
-} catch (e) {
-  setTimeout(() => location.reload(), 2000);
-  throw e;
-}
-const strokes = nc.sharedObject("strokes", true);
 const mine = Math.random().toString(36).slice(2, 8);
-let count = 0, line = null;
+let strokes, count = 0, line = null;
 
-strokes.addEventListener("sync", (e) => {
-  if (e.detail.some((c) => c.code === "clear" || c.code === "delete")) {
-    pen.clearRect(0, 0, canvas.width, canvas.height);
-    for (const s of strokes.data.values()) draw(s);
-  } else {
-    for (const c of e.detail) if (c.name) draw(strokes.data.get(c.name));
+// join connects, and again when the connection has ended: the board comes back by itself.
+async function join() {
+  const nc = new NetConnection();
+  nc.addEventListener("netstatus", (e) => {
+    if (e.detail.code === "NetConnection.Connect.Success") return;
+    status.value = `${e.detail.code}: ${e.detail.description}`;
+    if (e.detail.code === "NetConnection.Connect.Closed") setTimeout(join, 1000);
+  });
+  try {
+    await nc.connect("whiteboard");
+  } catch {
+    setTimeout(join, 1000);
+    return;
   }
-  status.value = `${strokes.data.size} strokes`;
-});
-strokes.addEventListener("netstatus", (e) => { status.value = e.detail.code; });
+  const board = strokes = nc.sharedObject("strokes", true);
+  board.addEventListener("sync", (e) => {
+    if (e.detail.some((c) => c.code === "clear" || c.code === "delete")) {
+      pen.clearRect(0, 0, canvas.width, canvas.height);
+      for (const s of board.data.values()) draw(s);
+    } else {
+      for (const c of e.detail) if (c.name) draw(board.data.get(c.name));
+    }
+    status.value = `${board.data.size} strokes`;
+  });
+  board.addEventListener("netstatus", (e) => { status.value = e.detail.code; });
+}
+join();
 
 function at(e) {
   const r = canvas.getBoundingClientRect();
@@ -77,6 +80,6 @@ canvas.onpointermove = (e) => {
   if (line.p.length % 20 === 0) publish();
 };
 canvas.onpointerup = canvas.onpointercancel = () => { if (line) publish(); line = null; };
-function publish() { strokes.set(line.name, { c: line.c, p: line.p.slice(0, 400) }); }
+function publish() { strokes?.set(line.name, { c: line.c, p: line.p.slice(0, 400) }); }
 
-document.getElementById("clear").onclick = () => { for (const name of strokes.data.keys()) strokes.remove(name); };
+document.getElementById("clear").onclick = () => { for (const name of strokes?.data.keys() ?? []) strokes.remove(name); };

@@ -118,3 +118,25 @@ func TestScriptsThatCannotBeServed(t *testing.T) {
 		t.Errorf("a redirect beside a script: %v", err)
 	}
 }
+
+// Whoever the script refuses, after the rules have let him in, keeps no place that the rules count.
+func TestScriptRefusesAfterTheRules(t *testing.T) {
+	r := scripted(t, `application.onConnect = function (client, word) { return word == "please"; };`, func(c *config.Config) {
+		a := config.DefaultApp()
+		a.Limits.Connections = 1
+		c.Apps = map[string]config.App{"room": a}
+	})
+	url := "rtmp://" + r.rtmp + "/room"
+	for range 3 {
+		_, err := rtmp.Dial(t.Context(), url, nil)
+		wantCode(t, err, status.ConnectRejected, "Connection failed.")
+	}
+	c, err := rtmp.Dial(t.Context(), url, &rtmp.ClientConfig{Args: []any{"please"}})
+	if err != nil {
+		t.Fatalf("the refused are counted still: %v", err)
+	}
+	defer c.Close()
+	if _, err := rtmp.Dial(t.Context(), url, &rtmp.ClientConfig{Args: []any{"please"}}); err == nil {
+		t.Error("two are in where one may be")
+	}
+}

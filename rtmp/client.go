@@ -1,7 +1,6 @@
 package rtmp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -41,11 +40,6 @@ type Client struct {
 	opening *NetStream     // waits for the answer to publish or play
 	last    *status.Status // what the server said about the connection's end
 	err     error
-}
-
-type reply struct {
-	cmd *Command
-	err error
 }
 
 // causedError is a status made here and what it comes from.
@@ -274,16 +268,6 @@ func (c *Client) undecodable(m *Message, err error) error {
 	return nil
 }
 
-func (c *Client) settle(txn float64, r reply) {
-	c.mu.Lock()
-	ch := c.calls[txn]
-	delete(c.calls, txn)
-	c.mu.Unlock()
-	if ch != nil {
-		ch <- r
-	}
-}
-
 // isError reports whether s is a refusal; not every server sends a level.
 func isError(s *status.Status) bool {
 	if s.Level == "" {
@@ -340,143 +324,6 @@ func (c *Client) callback(fn func()) error {
 		return &LimitError{Option: "client_queue", Value: c.cfg.Queue + 1, Max: c.cfg.Queue}
 	}
 	return nil
-}
-
-// serve answers a call of the server's.
-func (c *Client) serve(cmd *Command) error {
-	if c.cfg.Handler == nil {
-		if cmd.Transaction == 0 {
-			return nil
-		}
-		// Code before level and no description, as Flash Player has it.
-		info := amf.NewObject(amf.Prop{Key: "code", Value: string(status.CallFailed)},
-			amf.Prop{Key: "level", Value: status.LevelError})
-		return c.conn.SendCommand(&Command{Name: "_error", Transaction: cmd.Transaction, AMF3: cmd.AMF3,
-			StreamID: cmd.StreamID, Args: []amf.Value{info}})
-	}
-	return c.callback(func() {
-		v, err := c.cfg.Handler(c.conn.Context(), cmd)
-		if err == nil {
-			v, err = amf.ToValue(v)
-		}
-		if cmd.Transaction == 0 {
-			return
-		}
-		answer := cmd.Result(nil, v)
-		if err != nil {
-			s, ok := status.Of(err)
-			if !ok {
-				s = status.Newf(status.CallFailed, "Failed to execute method (%s).", cmd.Name)
-			}
-			answer = cmd.Error(s)
-		}
-		_ = c.conn.SendCommand(answer)
-	})
-}
-
-// Call calls a method of the server's and waits for its answer. Arguments may be anything
-// amf.ToValue takes. The error holds a *status.Status (errors.As): the server's own when it
-// answered `_error`; NetConnection.Call.Failed when ctx or the connection ended first, with
-// that as its cause; Call.BadVersion when the answer cannot be decoded; Call.Prohibited when
-// the policy forbids the method.
-func (c *Client) Call(ctx context.Context, name string, args ...amf.Value) (amf.Value, error) {
-	wait, err := c.Start(name, args...)
-	if err != nil {
-		return nil, err
-	}
-	return wait(ctx)
-}
-
-// Start sends a call, so that calls started one after the other leave in this order, and returns what waits for the answer as Call
-// does. wait must be called, once; it may be by another goroutine.
-func (c *Client) Start(name string, args ...amf.Value) (wait func(ctx context.Context) (amf.Value, error), err error) {
-	if err := c.cfg.allowed(c.url, name); err != nil {
-		return nil, err
-	}
-	txn, ch, err := c.begin(0, name, args)
-	if err != nil {
-		return nil, because(status.CallFailed, err, "%s", name)
-	}
-	return func(ctx context.Context) (amf.Value, error) {
-		select {
-		case r := <-ch:
-			return r.value(name)
-		case <-ctx.Done():
-			c.forget(txn)
-			return nil, because(status.CallFailed, context.Cause(ctx), "no answer to %s", name)
-		}
-	}, nil
-}
-
-func (r reply) value(name string) (amf.Value, error) {
-	if r.err != nil {
-		if s, ok := status.Of(r.err); ok && s.Code == status.CallBadVersion {
-			return nil, r.err
-		}
-		return nil, because(status.CallFailed, r.err, "no answer to %s", name)
-	}
-	if r.cmd.Name == "_error" {
-		return nil, r.refusal()
-	}
-	return r.cmd.Arg(0), nil
-}
-
-// refusal is the status of an `_error`.
-func (r reply) refusal() *status.Status {
-	if s, ok := status.FromObject(r.cmd.Arg(0)); ok {
-		return s
-	}
-	return status.New(status.CallFailed, amf.Format(r.cmd.Arg(0)))
-}
-
-// Notify calls a method without wanting an answer (transaction ID 0).
-func (c *Client) Notify(name string, args ...amf.Value) error {
-	if err := c.cfg.allowed(c.url, name); err != nil {
-		return err
-	}
-	return c.send(&Command{Name: name, AMF3: c.amf3}, args)
-}
-
-// send queues a command with its arguments converted.
-func (c *Client) send(cmd *Command, args []amf.Value) error {
-	for _, a := range args {
-		v, err := amf.ToValue(a)
-		if err != nil {
-			return fmt.Errorf("rtmp: argument of %s: %w", cmd.Name, err)
-		}
-		cmd.Args = append(cmd.Args, v)
-	}
-	err := c.conn.SendCommand(cmd)
-	if ended := c.Err(); err != nil && ended != nil {
-		return ended
-	}
-	return err
-}
-
-// begin sends a command that wants an answer.
-func (c *Client) begin(streamID uint32, name string, args []amf.Value) (txn float64, ch chan reply, err error) {
-	ch = make(chan reply, 1)
-	c.mu.Lock()
-	if c.calls == nil {
-		err = c.err
-		c.mu.Unlock()
-		return 0, nil, err
-	}
-	c.txn++
-	txn = c.txn
-	c.calls[txn] = ch
-	c.mu.Unlock()
-	if err := c.send(&Command{Name: name, Transaction: txn, StreamID: streamID, AMF3: c.amf3}, args); err != nil {
-		c.forget(txn)
-		return 0, nil, err
-	}
-	return txn, ch, nil
-}
-
-func (c *Client) forget(txn float64) {
-	c.mu.Lock()
-	delete(c.calls, txn)
-	c.mu.Unlock()
 }
 
 // callbacks runs functions in order in a goroutine that exists while there are any.

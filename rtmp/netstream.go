@@ -145,13 +145,6 @@ func (c *Client) Play(ctx context.Context, name string, o PlayOptions) (*NetStre
 	return ns, nil
 }
 
-func (c *Client) nextTxn() float64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.txn++
-	return c.txn
-}
-
 // open creates a stream on the server and sends publish or play on it.
 func (c *Client) open(ctx context.Context, ns *NetStream, method string, args ...amf.Value) error {
 	if err := c.create(ctx, ns); err != nil {
@@ -209,24 +202,6 @@ func (c *Client) create(ctx context.Context, ns *NetStream) error {
 	c.streams[ns.id] = ns
 	c.opening = ns
 	return nil
-}
-
-// call is Call without policy, and with the connection's own end as its error.
-func (c *Client) call(ctx context.Context, name string, args ...amf.Value) (amf.Value, error) {
-	txn, ch, err := c.begin(0, name, args)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case r := <-ch:
-		if r.err != nil {
-			return nil, r.err
-		}
-		return r.value(name)
-	case <-ctx.Done():
-		c.forget(txn)
-		return nil, because(status.CallFailed, context.Cause(ctx), "no answer to %s", name)
-	}
 }
 
 // ended prefers why the connection ended over what a send said because of it.

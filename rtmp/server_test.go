@@ -3,13 +3,11 @@ package rtmp_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -150,80 +148,6 @@ func TestServerForeign(t *testing.T) {
 			var ne *rtmp.NotRTMPError
 			if why := wantEnd(t, turned); !errors.As(why, &ne) || ne.Kind != tt.kind || ne.First != tt.sends[0] || ne.Error() == "" {
 				t.Errorf("turned away for %v", why)
-			}
-		})
-	}
-}
-
-func TestServerTLS(t *testing.T) {
-	addr := start(t, &rtmp.Server{TLSConfig: serverTLS()})
-	_, port, _ := net.SplitHostPort(addr)
-	c := dial(t, "rtmps://localhost:"+port+"/live", &rtmp.ClientConfig{TLSConfig: clientTLS()})
-	if v, err := c.Call(t.Context(), "echo", "over TLS"); v != "over TLS" {
-		t.Errorf("echo returned %v, %v", v, err)
-	}
-	plain := dial(t, "rtmp://"+addr+"/live", nil) // on the same port
-	if v, err := plain.Call(t.Context(), "echo", 1.0); v != 1.0 {
-		t.Errorf("echo returned %v, %v", v, err)
-	}
-	_, err := rtmp.Dial(t.Context(), "rtmps://localhost:"+port+"/live", nil)
-	var unknown *tls.CertificateVerificationError
-	if wantStatus(t, err, status.ConnectFailed); !errors.As(err, &unknown) {
-		t.Errorf("error %v, want that the certificate is not trusted", err)
-	}
-}
-
-func TestServerTLSLimits(t *testing.T) {
-	turned := make(chan error, 4)
-	addr := start(t, &rtmp.Server{TLSConfig: serverTLS(), Limits: rtmp.Limits{PendingTLS: 1, TLSTimeout: 100 * time.Millisecond},
-		Turned: func(_ net.Addr, why error) { turned <- why }})
-	hello := func() net.Conn {
-		nc, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = nc.Close() })
-		_, _ = nc.Write([]byte{0x16})
-		return nc
-	}
-	hello()
-	time.Sleep(20 * time.Millisecond)
-	hello()
-	wantLimit(t, wantEnd(t, turned), "pending_tls")
-	if err := wantEnd(t, turned); !strings.Contains(err.Error(), "TLS") {
-		t.Errorf("turned away for %v, want the unfinished TLS handshake", err)
-	}
-}
-
-// One address has only so many TLS handshakes under way, unless it is exempt.
-func TestServerTLSLimitPerAddress(t *testing.T) {
-	for name, exempt := range map[string][]netip.Prefix{"counted": {}, "exempt": nil} {
-		t.Run(name, func(t *testing.T) {
-			turned := make(chan error, 4)
-			addr := start(t, &rtmp.Server{TLSConfig: serverTLS(), Limits: rtmp.Limits{PendingTLSPerIP: 1, TLSTimeout: 5 * time.Second, ConnectionsPerIP: 99, ConnectRatePerIP: 99},
-				Exempt: exempt, Turned: func(_ net.Addr, why error) { turned <- why }})
-			var conns []net.Conn
-			for range 3 {
-				nc, err := net.Dial("tcp", addr)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, _ = nc.Write([]byte{0x16})
-				conns = append(conns, nc)
-			}
-			if exempt != nil {
-				for range 2 {
-					wantLimit(t, wantEnd(t, turned), "pending_tls_per_ip")
-				}
-			}
-			for _, nc := range conns {
-				_ = nc.Close()
-			}
-			left := map[bool]int{true: 1, false: 3}[exempt != nil]
-			for range left {
-				if err := wantEnd(t, turned); !strings.Contains(err.Error(), "TLS handshake") {
-					t.Errorf("turned away for %v", err)
-				}
 			}
 		})
 	}
@@ -486,9 +410,11 @@ type recorder struct {
 	b bytes.Buffer
 }
 
-func (r *recorder) Write(b []byte) (int, error)   { return r.b.Write(b) }
+func (r *recorder) Write(b []byte) (int, error) { return r.b.Write(b) }
+
 func (r *recorder) SetDeadline(t time.Time) error { return nil }
-func (r *recorder) Close() error                  { return nil }
+
+func (r *recorder) Close() error { return nil }
 
 // BenchmarkConnectLoopback is TCP, handshake, connect and close.
 func BenchmarkConnectLoopback(b *testing.B) {

@@ -195,11 +195,35 @@ func (s *Server) Kick(id string, st *status.Status) bool {
 	return false
 }
 
+// EndInstance ends every session of an instance for the operator: each client is told s, or NetConnection.Connect.AppShutdown when s
+// is nil, and the refusals are recorded. It returns how many there were. What runs of the instance beside its sessions, and who
+// connects meanwhile, is not its business.
+func (s *Server) EndInstance(app, instance string, st *status.Status) int {
+	if st == nil {
+		st = statusShutdown(app)
+	}
+	n := 0
+	for _, c := range s.Clients() {
+		if c.App == app && c.Instance == instance && c.unloaded(st) {
+			n++
+		}
+	}
+	return n
+}
+
+// unloaded is expel, after the answer to connect.
+func (c *Client) unloaded(s *status.Status) bool {
+	c.welcome.Lock()
+	defer c.welcome.Unlock()
+	return c.expel(RuleUnload, s)
+}
+
 // Rules of refusals whose cause is the operator.
 const (
 	RuleKick    = "kick"
 	RuleRelease = "release"
 	RuleBlock   = "block"
+	RuleUnload  = "unload" // of one instance
 )
 
 // finish sends a status (nil: none) and close, flushes and sends FIN.

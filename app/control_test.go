@@ -51,6 +51,53 @@ func TestKick(t *testing.T) {
 	}
 }
 
+// Who is in an instance that ends is told so and may come again; the other instances and applications do not notice.
+func TestEndInstance(t *testing.T) {
+	mux := live()
+	mux.Handle("other", Live(LiveOptions{}))
+	w := serve(t, mux, nil)
+	connect := func(app string) *rtmptest.Peer {
+		p := rtmptest.Dial(t, w.addr)
+		p.Handshake()
+		p.Connect(app)
+		p.WantResult(1)
+		return p
+	}
+	for _, st := range []*status.Status{nil, status.New(status.ConnectAppShutdown, "The room is being cleaned.")} {
+		in, away, next := connect("live/room"), connect("live"), connect("other/room")
+		in.Publish("cam")
+		in.WantStatus(status.PublishStart)
+		if n := w.EndInstance("live", "room", st); n != 1 {
+			t.Errorf("%d are ended", n)
+		}
+		in.WantStatus(status.PublishDenied)
+		got := in.WantStatus(status.ConnectAppShutdown).Status
+		if st != nil && got.Description != st.Description || got.Description == "" {
+			t.Errorf("told %q", got.Description)
+		}
+		in.WantCommand("close")
+		in.WantClosed()
+		r := w.wantRefusal(t, CauseOperator)
+		if r.Rule != RuleUnload || r.Stage != StageConnection || r.XStatus != 403 || r.Instance != "room" || r.Status.Code != status.ConnectAppShutdown {
+			t.Errorf("%+v", r)
+		}
+		for _, p := range []*rtmptest.Peer{away, next} {
+			p.Publish("cam")
+			p.WantStatus(status.PublishStart)
+			p.Close()
+		}
+		w.mu.Lock()
+		w.refusals = nil
+		w.mu.Unlock()
+		for deadline := time.Now().Add(20 * time.Second); len(w.Clients()) > 0 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		}
+	}
+	if n := w.EndInstance("live", "room", nil); n != 0 {
+		t.Errorf("%d are ended of an empty instance", n)
+	}
+	connect("live/room")
+}
+
 // A name that is released is free at once; its publisher is told on its stream and ended, its players stay.
 func TestRelease(t *testing.T) {
 	w := serve(t, live(), nil)

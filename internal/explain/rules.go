@@ -73,6 +73,8 @@ var operators = ruleWords{
 	{app.RuleKick, "an operator ended the connection", "Ask whoever looks after the server. It can connect again."},
 	{app.RuleRelease, "an operator took the stream's name back",
 		"Ask whoever looks after the server. It can publish again when the name is free."},
+	{app.RuleUnload, "an operator ended the instance of the application",
+		"It can connect again: the next client starts the instance anew."},
 	{app.RuleBlock, "an operator has blocked that address", "It is let in again when the block is over or somebody ends it."},
 }
 

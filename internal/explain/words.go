@@ -79,7 +79,7 @@ var words = map[app.Cause]struct{ why, advice string }{
 	app.CauseSlow: {"the player's network is slower than the stream",
 		"Send the stream with a lower bitrate, or give the player a faster network."},
 	app.CauseOperator: {"the operator of this server wanted it so",
-		"The rule says what the operator did: kick ended one session, release took a stream's name back, and block shuts the client's network out until it is unblocked."},
+		"The rule says what the operator did: kick ended one session, release took a stream's name back, unload ended an instance of an application, and block shuts the client's network out until it is unblocked."},
 }
 
 // Why completes "was refused because …"; a cause without words is told by its name.

@@ -72,6 +72,21 @@ func (p *Publication) ClearMetadata() error {
 	})
 }
 
+// Reset forgets the metadata, the sequence headers, the tracks and the cached frames, for a publication whose source is another one
+// from now on: newcomers get nothing of the old one, the new one's headers are handed out even when they are the same, and its
+// video begins with a key frame. Stream time goes on; players are not told.
+func (p *Publication) Reset() error {
+	return p.locked(func(s *Stream) error {
+		s.gop.reset(&s.reg.gopTotal)
+		s.state = state{since: s.state.since, stats: s.state.stats}
+		s.burst = burst{}
+		for _, sub := range s.subs {
+			sub.wait(false, 0)
+		}
+		return nil
+	})
+}
+
 // SetInfo sets the picture size and frames per second that StreamInfo shows; the
 // caller knows them from the metadata.
 func (p *Publication) SetInfo(width, height int, fps float64) {

@@ -230,6 +230,35 @@ func TestPublisherChange(t *testing.T) {
 	}
 }
 
+// TestReset: another source under the same publication.
+func TestReset(t *testing.T) {
+	r := NewRegistry(Options{Tracks: 1})
+	p := mustPublish(t, r, "a")
+	perform(t, p, append(start[:3:3], step{"K", 40, 1}, step{"v", 80, 2})...)
+	var l, late, later log
+	defer r.Subscribe("a", &l).Close()
+	l.want(t, "published@40 M1@40 VC1@40 AC1@40 K1@40 v2@80")
+	must(t, p.Reset())
+	if r.GOPBytes() != 0 {
+		t.Errorf("%d bytes are cached", r.GOPBytes())
+	}
+	defer r.Subscribe("a", &late).Close()
+	late.want(t, "published@0")
+	perform(t, p, step{"VC", 120, 1}, step{"v", 120, 3})
+	l.want(t, "VC1@120")
+	perform(t, p, step{"K", 160, 4}, step{"v", 200, 5})
+	l.want(t, "K4@160 v5@200")
+	late.want(t, "VC1@120 K4@160 v5@200")
+	defer r.Subscribe("a", &later).Close()
+	later.want(t, "published@160 VC1@160 K4@160 v5@200") // neither metadata nor audio of the old source
+	must(t, p.Reset())
+	perform(t, p, step{"t1K", 240, 6}) // a track of its own, where one is allowed
+	p.Close()
+	if !errors.Is(p.Reset(), ErrRevoked) {
+		t.Errorf("after Close: %v", p.Reset())
+	}
+}
+
 func TestBusy(t *testing.T) {
 	r := NewRegistry(Options{})
 	p, err := r.Publish("a", "first")

@@ -40,9 +40,9 @@ func (m *importer) value(v amf.Value) goja.Value {
 	case int32:
 		return vm.ToValue(float64(v))
 	case amf.XML:
-		return vm.ToValue(string(v))
+		return m.document(string(v))
 	case amf.XMLDocument:
-		return vm.ToValue(string(v))
+		return m.document(string(v))
 	case amf.Date:
 		d, err := vm.New(vm.Get("Date"), vm.ToValue(v.Millis))
 		if err != nil {
@@ -81,6 +81,15 @@ func (m *importer) value(v amf.Value) goja.Value {
 		return o
 	}
 	return goja.Null()
+}
+
+// document is XML as an object of that class.
+func (m *importer) document(text string) goja.Value {
+	o, err := m.in.vm.New(m.in.xml, m.in.vm.ToValue(text))
+	if err != nil {
+		return goja.Null()
+	}
+	return o
 }
 
 func (m *importer) members(o *goja.Object, props []amf.Prop) {
@@ -176,6 +185,9 @@ func (e *exporter) value(v goja.Value, depth int) (amf.Value, error) {
 	if o.ClassName() == "Array" {
 		return e.array(o, depth)
 	}
+	if e.in.inherits(o, e.in.xmlNode) {
+		return amf.XMLDocument(o.String()), nil
+	}
 	out := amf.NewObject()
 	e.seen[o] = out
 	for _, key := range o.Keys() {
@@ -188,6 +200,16 @@ func (e *exporter) value(v goja.Value, depth int) (amf.Value, error) {
 		}
 	}
 	return out, nil
+}
+
+// inherits reports whether an object has another among those it inherits from. (loop)
+func (in *instance) inherits(o, from *goja.Object) bool {
+	for p, n := o.Prototype(), 0; p != nil && n < maxDepth; p, n = p.Prototype(), n+1 {
+		if p == from {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *exporter) member(o *goja.Object, key string, depth int) (v amf.Value, skip bool, err error) {

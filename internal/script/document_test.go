@@ -34,7 +34,7 @@ func TestDocument(t *testing.T) {
 // TestCompatibility wants a test of everything that is said to be there, and a reason for everything that is not.
 func TestCompatibility(t *testing.T) {
 	known := tests(t, ".", "")
-	for prefix, dir := range map[string]string{"server.": "../server", "e2e.": "../../test/e2e"} {
+	for prefix, dir := range map[string]string{"server.": "../server", "xmldoc.": "xmldoc", "e2e.": "../../test/e2e"} {
 		for name := range tests(t, dir, prefix) {
 			known[name] = true
 		}

@@ -19,6 +19,9 @@ import (
 //go:embed prelude.js
 var prelude string
 
+//go:embed xml.js
+var xmlClass string
+
 // BoundRegexps bounds the time of one match of every regular expression in the process: the engine cannot be interrupted within one.
 // Call it once, before any script runs.
 func BoundRegexps(d time.Duration) { regexp2.DefaultMatchTimeout = d }
@@ -35,25 +38,9 @@ func (in *instance) setUp() error {
 	if err := in.setClient(); err != nil {
 		return err
 	}
-	native := vm.NewObject()
-	if err := native.Set("base", in.native); err != nil {
+	if err := in.runPrelude(); err != nil {
 		return err
 	}
-	if err := in.setRequests(native); err != nil {
-		return err
-	}
-	v, err := vm.RunScript("prelude", prelude)
-	if err != nil {
-		return err
-	}
-	f, ok := goja.AssertFunction(v)
-	if !ok {
-		return errors.New("the prelude is no function")
-	}
-	if _, err = f(goja.Undefined(), native); err != nil {
-		return err
-	}
-	in.method, _ = goja.AssertFunction(native.Get("method"))
 	in.global = vm.NewObject()
 	host, _ := os.Hostname()
 	sets := map[string]any{
@@ -92,6 +79,35 @@ func (in *instance) setUp() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// runPrelude runs what of the script's world is written in JavaScript. (loop)
+func (in *instance) runPrelude() error {
+	native := in.vm.NewObject()
+	for name, v := range map[string]any{"base": in.native, "parseXML": in.parseXML} {
+		if err := native.Set(name, v); err != nil {
+			return err
+		}
+	}
+	if err := in.setRequests(native); err != nil {
+		return err
+	}
+	for _, text := range []struct{ name, text string }{{"prelude", prelude}, {"xml", xmlClass}} {
+		v, err := in.vm.RunScript(text.name, text.text)
+		if err != nil {
+			return err
+		}
+		f, ok := goja.AssertFunction(v)
+		if !ok {
+			return errors.New("the prelude is no function")
+		}
+		if _, err = f(goja.Undefined(), native); err != nil {
+			return err
+		}
+	}
+	in.method, _ = goja.AssertFunction(native.Get("method"))
+	in.xml, in.xmlNode = native.Get("xml").ToObject(in.vm), native.Get("xmlNode").ToObject(in.vm)
 	return nil
 }
 

@@ -33,6 +33,8 @@ type instance struct {
 	proto       *goja.Object  // (loop) Client.prototype
 	native      *goja.Object  // (loop) what Client.prototype inherits, which clients cannot call
 	method      goja.Callable // (loop) finds the method that a client may call
+	xml         *goja.Object  // (loop) XML
+	xmlNode     *goja.Object  // (loop) XMLNode.prototype
 	clients     map[*app.Client]*client
 	byThis      map[*goja.Object]*client
 	objects     map[*goja.Object]*object

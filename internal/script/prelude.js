@@ -49,24 +49,41 @@
       .map(function (k) { return encodeURIComponent(k) + "=" + encodeURIComponent(self[k]); }).join("&");
   };
 
-  // load, send and sendAndLoad: onData(text), which decodes and calls onLoad(success), of whoever gets the answer.
-  function ask(vars, method, url, into) {
+  // What goes with requests, of LoadVars and XML. It is kept beside the object, whose own properties are the variables.
+  var about = new WeakMap();
+  function request(o) {
+    if (!about.has(o)) about.set(o, { headers: [], bytes: undefined });
+    return about.get(o);
+  }
+  native.requests = {
+    addRequestHeader: function (name, value) {
+      var list = Array.isArray(name) ? name : [name, value], headers = request(this).headers;
+      for (var i = 0; i + 1 < list.length; i += 2) headers.push(String(list[i]), String(list[i + 1]));
+    },
+    getBytesLoaded: function () { return request(this).bytes; },
+    getBytesTotal: function () { return request(this).bytes; },
+  };
+
+  // load, send and sendAndLoad: onHTTPStatus(code) and onData(text) of whoever gets the answer. How the text is read is its own affair.
+  native.ask = function (sender, body, method, url, into) {
     url = String(url);
-    if (method === "GET" && vars !== undefined) { url += (url.indexOf("?") < 0 ? "?" : "&") + vars; vars = undefined; }
-    return native.request(method, url, vars, function (text, status) {
+    if (method === "GET" && body !== undefined) { url += (url.indexOf("?") < 0 ? "?" : "&") + body; body = undefined; }
+    return native.request(method, url, body, [String(sender.contentType)].concat(request(sender).headers), function (text, status, bytes) {
+      request(into).bytes = bytes;
       if (typeof into.onHTTPStatus === "function") into.onHTTPStatus(status);
       if (typeof into.onData === "function") into.onData(text);
     });
-  }
+  };
   var members = {
-    load: function (url) { return ask(undefined, "GET", url, this); },
-    send: function (url, target, method) { return ask(String(this), method === "GET" ? "GET" : "POST", url, {}); },
-    sendAndLoad: function (url, into, method) { return ask(String(this), method === "GET" ? "GET" : "POST", url, into); },
+    contentType: "application/x-www-form-urlencoded",
+    load: function (url) { return native.ask(this, undefined, "GET", url, this); },
+    send: function (url, target, method) { return native.ask(this, String(this), method === "GET" ? "GET" : "POST", url, {}); },
+    sendAndLoad: function (url, into, method) { return native.ask(this, String(this), method === "GET" ? "GET" : "POST", url, into); },
     onData: function (text) {
       Object.defineProperty(this, "loaded", { value: text !== undefined, configurable: true, writable: true }); // it is no variable
       if (this.loaded) this.decode(text);
       if (typeof this.onLoad === "function") this.onLoad(this.loaded);
     },
   };
-  Object.keys(members).forEach(function (name) { LoadVars.prototype[name] = members[name]; });
+  [members, native.requests].forEach(function (list) { Object.keys(list).forEach(function (name) { LoadVars.prototype[name] = list[name]; }); });
 })

@@ -18,12 +18,14 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/test/process"
+	"penstock/test/relay"
 )
 
-// world is a server with an application for every answer, behind a recording proxy.
+// world is a server with an application for every answer, behind a relay that records.
 type world struct {
 	*app.Server
-	*proxy
+	relay *relay.Relay
 }
 
 func serve(t *testing.T) *world {
@@ -63,7 +65,7 @@ func serve(t *testing.T) *world {
 	go func() { defer close(done); _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close(); <-done })
 	srv.Unload("down")
-	return &world{srv, startProxy(t, l.Addr().String())}
+	return &world{srv, relay.To(t, l.Addr().String(), nil)}
 }
 
 // closes takes streams, so that players and publishers get as far as being closed.
@@ -105,7 +107,9 @@ func run(t *testing.T, name string, args ...string) (out string, code int) {
 	return string(b), cmd.ProcessState.ExitCode()
 }
 
-func (w *world) url(app, stream string) string { return "rtmp://" + w.addr + "/" + app + "/" + stream }
+func (w *world) url(app, stream string) string {
+	return "rtmp://" + w.relay.Addr + "/" + app + "/" + stream
+}
 
 // The four judges. Each returns what it printed.
 
@@ -116,7 +120,7 @@ func (w *world) rtmpdump(t *testing.T, app string, extra ...string) (string, int
 
 func (w *world) gstreamer(t *testing.T, app string) (string, int) {
 	need(t, "gst-launch-1.0")
-	host, port, _ := net.SplitHostPort(w.addr)
+	host, port, _ := net.SplitHostPort(w.relay.Addr)
 	return run(t, "gst-launch-1.0", "rtmp2src", "host="+host, "port="+port, "application="+app, "stream=cam", "!", "fakesink")
 }
 
@@ -165,7 +169,7 @@ func find(t *testing.T, events []event, kind, code string) map[string]any {
 }
 
 func (w *world) raw(t *testing.T, properties string) []event {
-	host, port, _ := net.SplitHostPort(w.addr)
+	host, port, _ := net.SplitHostPort(w.relay.Addr)
 	return w.rtmpClient(t, "raw", host, port, properties)
 }
 
@@ -173,16 +177,9 @@ func shows(t *testing.T, client, out string, want ...string) {
 	t.Helper()
 	for _, s := range want {
 		if !strings.Contains(out, s) {
-			t.Errorf("%s did not show %q:\n%s", client, s, tail(out))
+			t.Errorf("%s did not show %q:\n%s", client, s, process.Tail(out))
 		}
 	}
-}
-
-func tail(s string) string {
-	if len(s) > 3000 {
-		return "…" + s[len(s)-3000:]
-	}
-	return s
 }
 
 func same(t *testing.T, what string, got []byte, want string) {
@@ -218,7 +215,7 @@ const (
 
 func TestConnectSuccess(t *testing.T) {
 	w := serve(t)
-	info := find(t, w.rtmpClient(t, "connect", "rtmp://"+w.addr+"/rpc", "800"), "status", "NetConnection.Connect.Success")
+	info := find(t, w.rtmpClient(t, "connect", "rtmp://"+w.relay.Addr+"/rpc", "800"), "status", "NetConnection.Connect.Success")
 	want := map[string]any{"level": "status", "code": "NetConnection.Connect.Success", "description": "Connection succeeded.",
 		"objectEncoding": 0.0, "data": map[string]any{"version": "4,5,2,524"}}
 	if got, _ := json.Marshal(info); !jsonEqual(got, want) {
@@ -245,7 +242,7 @@ func TestConnectSuccess(t *testing.T) {
 // messagesLike is the `_result` of this many bytes on the first connection.
 func (w *world) messagesLike(t *testing.T, n int) []byte {
 	t.Helper()
-	for _, m := range w.messages(t, 0) {
+	for _, m := range w.relay.Messages(0) {
 		if len(m.Payload) == n && bytes.Contains(m.Payload, []byte("_result")) {
 			return m.Payload
 		}
@@ -309,20 +306,6 @@ func TestConnectRefused(t *testing.T) {
 	})
 }
 
-// endedWithFIN checks how the server's side of every connection ended.
-func (w *world) endedWithFIN(t *testing.T) {
-	t.Helper()
-	w.proxy.mu.Lock()
-	defer w.proxy.mu.Unlock()
-	for i, r := range w.conns {
-		r.mu.Lock()
-		if r.end != nil && !errors.Is(r.end, io.EOF) {
-			t.Errorf("connection %d ended with %v, not FIN", i, r.end)
-		}
-		r.mu.Unlock()
-	}
-}
-
 func TestAppShutdownWhileConnected(t *testing.T) {
 	t.Run("rtmpdump", func(t *testing.T) {
 		t.Parallel()
@@ -348,7 +331,7 @@ func TestConnectClosed(t *testing.T) {
 	t.Run("rtmp-client", func(t *testing.T) {
 		t.Parallel()
 		w := serve(t)
-		events := w.rtmpClient(t, "connect", "rtmp://"+w.addr+"/closes", "1500")
+		events := w.rtmpClient(t, "connect", "rtmp://"+w.relay.Addr+"/closes", "1500")
 		find(t, events, "status", "NetConnection.Connect.Success")
 		closed := 0
 		for _, e := range events {
@@ -380,7 +363,7 @@ func TestConnectClosed(t *testing.T) {
 		begin := time.Now()
 		out, code := w.ffmpegPublish(t, "closes")
 		if d := time.Since(begin); code == 0 || d > 7*time.Second {
-			t.Errorf("FFmpeg went on for %v, exit code %d:\n%s", d, code, tail(out))
+			t.Errorf("FFmpeg went on for %v, exit code %d:\n%s", d, code, process.Tail(out))
 		}
 		w.body(t, "NetConnection.Connect.Closed", "Connection closed.")
 		w.endedWithFIN(t)
@@ -389,7 +372,7 @@ func TestConnectClosed(t *testing.T) {
 
 func TestCalls(t *testing.T) {
 	w := serve(t)
-	url := "rtmp://" + w.addr + "/rpc"
+	url := "rtmp://" + w.relay.Addr + "/rpc"
 	t.Run("result, both ways", func(t *testing.T) {
 		for _, e := range w.rtmpClient(t, "connect", url, "800", "who") {
 			if e.Event == "result" && string(e.Value) == `"node"` {

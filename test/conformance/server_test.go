@@ -2,7 +2,6 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -27,6 +26,7 @@ import (
 	"penstock/internal/conformance/judge"
 	"penstock/internal/conformance/servercases"
 	"penstock/internal/server"
+	"penstock/test/process"
 )
 
 func TestMain(m *testing.M) {
@@ -39,22 +39,9 @@ type penstock struct {
 	stop       func()
 }
 
-// output collects what a server prints.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) find(pattern string) string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if m := regexp.MustCompile(pattern).FindStringSubmatch(o.b.String()); m != nil {
+// find returns what the pattern's group matches in what a server has printed.
+func find(out *process.Output, pattern string) string {
+	if m := regexp.MustCompile(pattern).FindStringSubmatch(out.String()); m != nil {
 		return m[1]
 	}
 	return ""
@@ -81,7 +68,7 @@ func serve(t *testing.T) *penstock {
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	var out output
+	var out process.Output
 	s, err := server.New(c, server.Options{Log: slog.New(slog.DiscardHandler), Version: "test", Out: &out})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +91,7 @@ func serve(t *testing.T) *penstock {
 		if time.Now().After(deadline) {
 			t.Fatal("the server prints no addresses")
 		}
-		p.rtmp, p.http = out.find(`rtmp://([^/]+)/`), out.find(`http://([^/]+)/`)
+		p.rtmp, p.http = find(&out, `rtmp://([^/]+)/`), find(&out, `http://([^/]+)/`)
 	}
 	return p
 }

@@ -9,12 +9,13 @@ import (
 
 	"penstock/internal/conformance"
 	"penstock/internal/conformance/report"
+	"penstock/test/process"
 )
 
 // clientCommands are the commands of scripts/conformance-clients.txt by name.
 func clientCommands(t *testing.T) map[string][]string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(root(), "scripts", "conformance-clients.txt"))
+	b, err := os.ReadFile(filepath.Join(process.Root(), "scripts", "conformance-clients.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,10 +50,10 @@ func TestCheckRealClients(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "client.json")
 			args := append([]string{"check", "client", "--only", strings.Join(only, ","), "--format", "json", "--output", file, "--"}, commands[name]...)
 			p := start(t, binary(t), args...)
-			p.wait(t, 90*time.Second)
+			p.Wait(t, 90*time.Second)
 			f, err := os.Open(file)
 			if err != nil {
-				t.Fatalf("%v\n%s", err, p.output())
+				t.Fatalf("%v\n%s", err, p.Printed())
 			}
 			defer f.Close()
 			r, err := report.Read(f)

@@ -19,6 +19,7 @@ import (
 	"penstock/internal/password"
 	"penstock/rtmp"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 const consoleToken = "7c1e6a4f0d2b4c39a8e5f1d0b3c69e27"
@@ -80,12 +81,12 @@ func tab(t *testing.T) context.Context {
 }
 
 // camera publishes with FFmpeg until the test ends.
-func camera(t *testing.T, s *server) *process {
+func camera(t *testing.T, s *server) *process.Process {
 	t.Helper()
-	published := strings.Count(s.stderr.String(), "msg=publishing")
+	published := strings.Count(s.Stderr.String(), "msg=publishing")
 	p := start(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-nostats", "-re", "-stream_loop", "-1", "-t", "120", "-i", media(t, "h264.flv"),
 		"-c", "copy", "-f", "flv", s.rtmp+"/live/camera")
-	until(t, 20*time.Second, "FFmpeg publishes", func() bool { return strings.Count(s.stderr.String(), "msg=publishing") > published }, p)
+	until(t, 20*time.Second, "FFmpeg publishes", func() bool { return strings.Count(s.Stderr.String(), "msg=publishing") > published }, p)
 	return p
 }
 
@@ -171,7 +172,7 @@ func TestConsoleExplainsARefusal(t *testing.T) {
 	s := guarded(t)
 	camera(t, s)
 	for _, url := range []string{"/live/camera", "/studio/stage", "/lvie/camera"} {
-		start(t, "ffmpeg", "-hide_banner", "-nostats", "-re", "-i", media(t, "h264.flv"), "-c", "copy", "-f", "flv", s.rtmp+url).wait(t, 20*time.Second)
+		start(t, "ffmpeg", "-hide_banner", "-nostats", "-re", "-i", media(t, "h264.flv"), "-c", "copy", "-f", "flv", s.rtmp+url).Wait(t, 20*time.Second)
 	}
 	ctx := tab(t)
 	navigate(ctx, t, s.http+"/")
@@ -286,8 +287,8 @@ func TestConsoleKicksAndReleases(t *testing.T) {
 	do(ctx, t, "words", chromedp.WaitVisible(chromedp.CSS("#dialog")), chromedp.SendKeys(chromedp.CSS("#field-text"), "The stage is needed."))
 	press(ctx, t, "#dialog", "Release it")
 	reads(ctx, t, "#done", "live/camera is free.")
-	encoder.wait(t, 10*time.Second)
-	if out := encoder.stderr.String(); !strings.Contains(out, "The stage is needed.") {
+	encoder.Wait(t, 10*time.Second)
+	if out := encoder.Stderr.String(); !strings.Contains(out, "The stage is needed.") {
 		t.Errorf("FFmpeg does not say why it was ended:\n%s", out)
 	}
 	camera(t, s) // the name is free
@@ -329,7 +330,7 @@ func TestConsoleViewerCannotKick(t *testing.T) {
 			t.Errorf("%s %s: status %d for a viewer", try.method, try.path, code)
 		}
 	}
-	if !encoder.running() {
+	if !encoder.Running() {
 		t.Error("the encoder was ended")
 	}
 	for method, want := range map[string]int{"GET": http.StatusOK, "POST": http.StatusForbidden} { // a program's token is under the same roles

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"penstock/test/process"
 )
 
 const encoderConfig = `
@@ -27,19 +29,19 @@ func TestEncoderLogIn(t *testing.T) {
 	}
 	s := serve(t, "--config", file)
 	host, port, _ := net.SplitHostPort(strings.TrimPrefix(s.rtmp, "rtmp://"))
-	ffmpeg := func(mode, user, password string) *process {
+	ffmpeg := func(mode, user, password string) *process.Process {
 		url := "rtmp://" + user + ":" + password + "@" + host + ":" + port + "/" + mode + "/" + user + password
 		return start(t, "ffmpeg", "-hide_banner", "-nostdin", "-re", "-f", "lavfi", "-i", "testsrc2=size=160x90:rate=10", "-t", "2",
 			"-c:v", "libx264", "-preset", "ultrafast", "-f", "flv", url)
 	}
-	gstreamer := func(mode, user, password string) *process {
+	gstreamer := func(mode, user, password string) *process.Process {
 		return start(t, "gst-launch-1.0", "videotestsrc", "num-buffers=20", "is-live=true", "!", "video/x-raw,width=160,height=90,framerate=10/1",
 			"!", "x264enc", "speed-preset=ultrafast", "!", "h264parse", "!", "flvmux", "streamable=true", "!", "rtmp2sink", "host="+host, "port="+port,
 			"application="+mode, "stream=g"+user+password, "username="+user, "password="+password)
 	}
 	for _, client := range []struct {
 		name  string
-		run   func(mode, user, password string) *process
+		run   func(mode, user, password string) *process.Process
 		wrong *regexp.Regexp // what it prints when it is not let in
 	}{
 		{"ffmpeg", ffmpeg, regexp.MustCompile(`Incorrect username/password`)},
@@ -54,22 +56,22 @@ func TestEncoderLogIn(t *testing.T) {
 					try.in = false // GStreamer 1.22 knows adobe only, and says so
 				}
 				t.Run(client.name+" "+mode+" "+try.user+" "+try.password, func(t *testing.T) {
-					before := strings.Count(s.stderr.String(), "publishing")
+					before := strings.Count(s.Stderr.String(), "publishing")
 					p := client.run(mode, try.user, try.password)
-					code := p.wait(t, 20*time.Second)
-					published := strings.Count(s.stderr.String(), "publishing") > before
-					t.Logf("exit %d:\n%s", code, p.output())
+					code := p.Wait(t, 20*time.Second)
+					published := strings.Count(s.Stderr.String(), "publishing") > before
+					t.Logf("exit %d:\n%s", code, p.Printed())
 					if try.in && (code != 0 || !published) {
 						t.Errorf("was not let in: exit %d, published %v", code, published)
 					}
-					if !try.in && (code == 0 || published || !client.wrong.MatchString(p.output())) {
+					if !try.in && (code == 0 || published || !client.wrong.MatchString(p.Printed())) {
 						t.Errorf("exit %d, published %v", code, published)
 					}
 				})
 			}
 		}
 	}
-	if log := s.stderr.String(); strings.Contains(log, "password=") || strings.Contains(log, "secret@") {
+	if log := s.Stderr.String(); strings.Contains(log, "password=") || strings.Contains(log, "secret@") {
 		t.Error("the log has a password")
 	}
 }

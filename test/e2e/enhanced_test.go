@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"penstock/test/process"
 )
 
 // probe8 reads a file with the FFmpeg 8 in node-av.
@@ -37,12 +39,12 @@ func recordingOf(t *testing.T, events []map[string]any) *recording {
 }
 
 // publish8 publishes a file with the FFmpeg 8 in node-av and returns when a second and a half of it has gone out.
-func publish8(t *testing.T, url, file string) *process {
+func publish8(t *testing.T, url, file string) *process.Process {
 	t.Helper()
 	p := start(t, "node", "--no-warnings", filepath.Join("test", "node", "pub.mjs"), file, url)
 	until(t, 20*time.Second, "node-av publishes", func() bool {
 		at := 0.0
-		for _, e := range jsonLines(t, wholeLines(p.stdout.String())) {
+		for _, e := range jsonLines(t, wholeLines(p.Stdout.String())) {
 			at, _ = e["ms"].(float64)
 		}
 		return at >= 1500
@@ -72,7 +74,7 @@ func TestEnhancedRTMP(t *testing.T) {
 			if after, _, ok := wire.firstMedia(); !ok || after > firstMediaLimit {
 				t.Errorf("first frame %v after play (seen: %v)", after, ok)
 			}
-			if !dump.stop(syscall.SIGINT, 5*time.Second) {
+			if !dump.Stop(syscall.SIGINT, 5*time.Second) {
 				t.Error("rtmpdump did not stop")
 			}
 			if err := compare(src, probe8(t, file).dropLast(), 40); err != nil {

@@ -25,7 +25,7 @@ func TestFLVOverHTTPAndWebSocket(t *testing.T) {
 		file := filepath.Join(t.ArtifactDir(), "ws.flv")
 		p := start(t, "node", "--no-warnings", "--experimental-websocket", filepath.Join("test", "node", "wsflv.mjs"),
 			"ws"+strings.TrimPrefix(url, "http"), file, "3")
-		if code := p.wait(t, 15*time.Second); code != 0 {
+		if code := p.Wait(t, 15*time.Second); code != 0 {
 			t.Fatalf("the WebSocket failed, code %d", code)
 		}
 		if err := compare(src, probe(t, file).dropLast(), 40); err != nil {

@@ -66,14 +66,14 @@ func TestSecondPublisherIsToldWhy(t *testing.T) {
 	file := media(t, "h264.flv")
 	first := publish(t, s.rtmp+"/live/one", file)
 	second := start(t, "ffmpeg", "-hide_banner", "-nostats", "-re", "-i", file, "-c", "copy", "-f", "flv", s.rtmp+"/live/one")
-	if code := second.wait(t, 10*time.Second); code == 0 {
+	if code := second.Wait(t, 10*time.Second); code == 0 {
 		t.Error("the second publisher ended with code 0")
 	}
-	if out := second.stderr.String(); !strings.Contains(out, "Server error: one is already being published.") {
+	if out := second.Stderr.String(); !strings.Contains(out, "Server error: one is already being published.") {
 		t.Errorf("the second publisher was not told why:\n%s", out)
 	}
-	if !first.running() {
-		t.Errorf("the first publisher was ended: %v", first.err)
+	if !first.Running() {
+		t.Errorf("the first publisher was ended: %v", first.Err())
 	}
 }
 

@@ -7,16 +7,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"penstock/test/process"
 )
 
 // publish publishes a file in real time with FFmpeg and returns when a second and a half of it has gone out: by then there is
 // a whole group of pictures to begin with.
-func publish(t *testing.T, url, file string) *process {
+func publish(t *testing.T, url, file string) *process.Process {
 	t.Helper()
 	p := start(t, "ffmpeg", "-hide_banner", "-loglevel", "warning", "-nostats", "-progress", "pipe:1", "-stats_period", "0.1",
 		"-re", "-i", file, "-c", "copy", "-f", "flv", "-flvflags", "no_duration_filesize", url)
 	until(t, 15*time.Second, "ffmpeg publishes", func() bool {
-		all := outTime.FindAllStringSubmatch(p.stdout.String(), -1)
+		all := outTime.FindAllStringSubmatch(p.Stdout.String(), -1)
 		if len(all) == 0 {
 			return false
 		}
@@ -70,7 +72,7 @@ func players(t *testing.T) []player {
 // A session is a player at work.
 type session struct {
 	*player
-	proc *process
+	proc *process.Process
 	file string
 	d    time.Duration
 }
@@ -87,15 +89,15 @@ func (p *player) begin(t *testing.T, url string, d time.Duration) *session {
 func (s *session) end(t *testing.T) *recording {
 	t.Helper()
 	if s.signal == 0 {
-		if code := s.proc.wait(t, s.d+10*time.Second); code != 0 {
+		if code := s.proc.Wait(t, s.d+10*time.Second); code != 0 {
 			t.Fatalf("%s ended with code %d", s.name, code)
 		}
 		return probe(t, s.file)
 	}
-	if !s.proc.running() {
-		t.Fatalf("%s ended by itself: %v", s.name, s.proc.err)
+	if !s.proc.Running() {
+		t.Fatalf("%s ended by itself: %v", s.name, s.proc.Err())
 	}
-	if !s.proc.stop(s.signal, 5*time.Second) {
+	if !s.proc.Stop(s.signal, 5*time.Second) {
 		t.Fatalf("%s did not stop", s.name)
 	}
 	return probe(t, s.file).dropLast()

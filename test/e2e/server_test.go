@@ -5,11 +5,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"penstock/test/process"
 )
 
 // A server is a running `penstock serve` on ports of its own.
 type server struct {
-	*process
+	*process.Process
 	rtmp string // rtmp://127.0.0.1:PORT
 	http string // http://127.0.0.1:PORT
 }
@@ -24,21 +26,21 @@ var (
 func serve(t *testing.T, args ...string) *server {
 	t.Helper()
 	base := []string{"serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", t.TempDir()}
-	s := &server{process: start(t, binary(t), append(base, args...)...)}
+	s := &server{Process: start(t, binary(t), append(base, args...)...)}
 	until(t, 10*time.Second, "the server prints its addresses", func() bool {
-		out := s.stdout.String()
+		out := s.Stdout.String()
 		s.rtmp, s.http = rtmpLine.FindString(out), httpLine.FindString(out)
 		return s.rtmp != "" && s.http != ""
-	}, s.process)
+	}, s.Process)
 	t.Cleanup(func() {
-		if !s.running() {
-			t.Errorf("the server ended before the test: %v", s.err)
+		if !s.Running() {
+			t.Errorf("the server ended before the test: %v", s.Err())
 			return
 		}
-		if !s.stop(syscall.SIGTERM, 12*time.Second) {
+		if !s.Stop(syscall.SIGTERM, 12*time.Second) {
 			t.Error("the server did not stop within 12 s of SIGTERM")
-		} else if s.err != nil {
-			t.Errorf("the server ended with %v", s.err)
+		} else if s.Err() != nil {
+			t.Errorf("the server ended with %v", s.Err())
 		}
 	})
 	return s

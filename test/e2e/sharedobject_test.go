@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"penstock/rtmp"
 	"penstock/sharedobject"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 const sharingConfig = `apps:
@@ -33,25 +33,25 @@ func serveObjects(t *testing.T, data string) *server {
 	if err := os.WriteFile(path, []byte(sharingConfig), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{process: start(t, binary(t), "serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--config", path, "--data", data)}
+	s := &server{Process: start(t, binary(t), "serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--config", path, "--data", data)}
 	until(t, 10*time.Second, "the server prints its address", func() bool {
-		s.rtmp = rtmpLine.FindString(s.stdout.String())
+		s.rtmp = rtmpLine.FindString(s.Stdout.String())
 		return s.rtmp != ""
-	}, s.process)
+	}, s.Process)
 	return s
 }
 
 // wantEnd asks the server to stop.
 func (s *server) wantEnd(t *testing.T) {
 	t.Helper()
-	if !s.stop(syscall.SIGTERM, 12*time.Second) || s.err != nil {
-		t.Errorf("the server ended with %v", s.err)
+	if !s.Stop(syscall.SIGTERM, 12*time.Second) || s.Err() != nil {
+		t.Errorf("the server ended with %v", s.Err())
 	}
 }
 
 // sharer is a Node.js process that uses shared objects by npm's rtmp-client.
 type sharer struct {
-	*process
+	*process.Process
 	t     *testing.T
 	stdin io.Writer
 	read  int // events that were looked at
@@ -59,12 +59,13 @@ type sharer struct {
 
 func share(t *testing.T, s *server, names ...string) *sharer {
 	t.Helper()
-	cmd := exec.Command("node", append([]string{"--no-warnings", filepath.Join("test", "node", "sharedobject.cjs"), s.rtmp + "/so"}, names...)...)
-	stdin, err := cmd.StdinPipe()
+	p := process.New("node", append([]string{"--no-warnings", filepath.Join("test", "node", "sharedobject.cjs"), s.rtmp + "/so"}, names...)...)
+	p.Cmd.Dir = process.Root()
+	stdin, err := p.Cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &sharer{process: launch(t, cmd), t: t, stdin: stdin}
+	return &sharer{Process: p.Start(t), t: t, stdin: stdin}
 }
 
 func (c *sharer) do(what, name string, more ...any) {
@@ -87,7 +88,7 @@ func (c *sharer) next(kind, name string) map[string]any {
 	c.t.Helper()
 	var found map[string]any
 	until(c.t, 15*time.Second, fmt.Sprintf("a %s of %s", kind, name), func() bool {
-		out := c.stdout.String()
+		out := c.Stdout.String()
 		out = out[:strings.LastIndexByte(out, '\n')+1]
 		events := jsonLines(c.t, out)
 		for c.read < len(events) {
@@ -99,7 +100,7 @@ func (c *sharer) next(kind, name string) map[string]any {
 			}
 		}
 		return false
-	}, c.process)
+	}, c.Process)
 	return found
 }
 

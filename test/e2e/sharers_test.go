@@ -14,6 +14,7 @@ import (
 
 	"penstock/rtmp"
 	"penstock/sharedobject"
+	"penstock/test/process"
 )
 
 // latencies counts in steps of a tenth of a millisecond, up to ten seconds.
@@ -74,7 +75,7 @@ func TestManySharers(t *testing.T) {
 			t.Fatalf("client %d: %v", i, err)
 		}
 	}
-	idle := cpuOf(t, s.process)
+	idle := cpuOf(t, s.Process)
 	began := time.Now()
 	var all sync.WaitGroup
 	for w := range writers {
@@ -95,12 +96,12 @@ func TestManySharers(t *testing.T) {
 		})
 	}
 	all.Wait()
-	wall, cpu := time.Since(began), cpuOf(t, s.process)-idle
+	wall, cpu := time.Since(began), cpuOf(t, s.Process)-idle
 	var want []string
 	until(t, time.Minute, "every client has the same state", func() bool {
 		want = slotsOf(objects[0])
 		return !slices.ContainsFunc(objects, func(so *rtmp.SharedObject) bool { return !slices.Equal(slotsOf(so), want) })
-	}, s.process)
+	}, s.Process)
 	if len(want) != writers+1 {
 		t.Errorf("%d slots: %v", len(want), want)
 	}
@@ -110,7 +111,7 @@ func TestManySharers(t *testing.T) {
 	t.Logf("%d clients, %d writers at %d writes/s, %v: %d updates heard, latency p50 %v, p99 %v, max %v; the server used %.0f%% of a core",
 		clients, writers, perSecond, wall.Round(time.Second), took.n.Load(), took.quantile(0.5), took.quantile(0.99), took.quantile(0.999999),
 		100*cpu.Seconds()/wall.Seconds())
-	s.stop(syscall.SIGTERM, 12*time.Second)
+	s.Stop(syscall.SIGTERM, 12*time.Second)
 }
 
 func slotsOf(so *rtmp.SharedObject) []string {
@@ -124,9 +125,9 @@ func slotsOf(so *rtmp.SharedObject) []string {
 }
 
 // cpuOf is the processor time that a running process has used.
-func cpuOf(t *testing.T, p *process) time.Duration {
+func cpuOf(t *testing.T, p *process.Process) time.Duration {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}

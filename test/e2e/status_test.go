@@ -12,10 +12,10 @@ import (
 func nodeEvents(t *testing.T, limit time.Duration, script string, args ...string) []map[string]any {
 	t.Helper()
 	p := start(t, "node", append([]string{"--no-warnings", filepath.Join("test", "node", script)}, args...)...)
-	if code := p.wait(t, limit); code != 0 {
+	if code := p.Wait(t, limit); code != 0 {
 		t.Fatalf("%s ended with code %d", script, code)
 	}
-	return jsonLines(t, p.stdout.String())
+	return jsonLines(t, p.Stdout.String())
 }
 
 func jsonLines(t *testing.T, out string) []map[string]any {

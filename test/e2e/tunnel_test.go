@@ -26,7 +26,7 @@ func TestRTMPT(t *testing.T) {
 	through := strings.Replace(s.http, "http://", "rtmpt://", 1)
 	publisher := publish(t, through+"/live/tunnelled", file)
 	// Ended in order, it says so: nothing else tells a server of RTMPT that a client is gone.
-	defer publisher.stop(syscall.SIGINT, 5*time.Second)
+	defer publisher.Stop(syscall.SIGINT, 5*time.Second)
 	for _, p := range players(t) {
 		if p.name != "ffmpeg" && p.name != "rtmpdump" {
 			continue // the others do not speak RTMPT
@@ -50,10 +50,10 @@ func TestRTMPTRefused(t *testing.T) {
 		{"rtmpdump", "-z", "-m", "10", "-r", through + "/nowhere/a", "-o", os.DevNull},
 	} {
 		p := start(t, args[0], args[1:]...)
-		if code := p.wait(t, 20*time.Second); code == 0 {
+		if code := p.Wait(t, 20*time.Second); code == 0 {
 			t.Errorf("%s ended with code 0", args[0])
 		}
-		if out := p.stderr.String(); !strings.Contains(out, "Application (nowhere) is not defined.") {
+		if out := p.Stderr.String(); !strings.Contains(out, "Application (nowhere) is not defined.") {
 			t.Errorf("%s was not told why:\n%s", args[0], out)
 		}
 	}
@@ -67,20 +67,20 @@ func TestRTMPTS(t *testing.T) {
 	if err := os.WriteFile(config, []byte("http: {tls: {cert: "+cert+", key: "+key+"}}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{process: start(t, binary(t), "serve", "--config", config, "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0",
+	s := &server{Process: start(t, binary(t), "serve", "--config", config, "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0",
 		"--data", t.TempDir())}
 	until(t, 10*time.Second, "the server prints its addresses", func() bool {
-		out := s.stdout.String()
+		out := s.Stdout.String()
 		s.rtmp = rtmpLine.FindString(out)
 		if _, rest, ok := strings.Cut(out, "https://"); ok {
 			s.http, _, _ = strings.Cut(rest, "/")
 		}
 		return s.rtmp != "" && s.http != ""
-	}, s.process)
-	t.Cleanup(func() { s.stop(syscall.SIGTERM, 12*time.Second) })
+	}, s.Process)
+	t.Cleanup(func() { s.Stop(syscall.SIGTERM, 12*time.Second) })
 	file := media(t, "h264.flv")
 	publisher := publish(t, "rtmpts://"+s.http+"/live/secured", file)
-	defer publisher.stop(syscall.SIGINT, 5*time.Second)
+	defer publisher.Stop(syscall.SIGINT, 5*time.Second)
 	got := players(t)[0].record(t, s.rtmp+"/live/secured", 3*time.Second)
 	if err := compare(probe(t, file), got, 40); err != nil {
 		t.Error(err)

@@ -58,13 +58,13 @@ func TestWhiteboard(t *testing.T) {
 	needs(t)
 	dir := t.TempDir()
 	begin := func(rtmp, http string) *server {
-		s := &server{process: start(t, binary(t), "serve", "--config", filepath.Join("examples", "whiteboard", "penstock.yaml"),
+		s := &server{Process: start(t, binary(t), "serve", "--config", filepath.Join("examples", "whiteboard", "penstock.yaml"),
 			"--rtmp", rtmp, "--http", http, "--data", dir)}
 		until(t, 10*time.Second, "the server prints its addresses", func() bool {
-			out := s.stdout.String()
+			out := s.Stdout.String()
 			s.rtmp, s.http = rtmpLine.FindString(out), httpLine.FindString(out)
 			return s.rtmp != "" && s.http != ""
-		}, s.process)
+		}, s.Process)
 		return s
 	}
 	s := begin("127.0.0.1:0", "127.0.0.1:0")
@@ -109,7 +109,7 @@ func TestWhiteboard(t *testing.T) {
 		}
 	}
 
-	if !s.stop(syscall.SIGTERM, 12*time.Second) {
+	if !s.Stop(syscall.SIGTERM, 12*time.Second) {
 		t.Fatal("the server did not stop")
 	}
 	begin(strings.TrimPrefix(s.rtmp, "rtmp://"), strings.TrimPrefix(s.http, "http://"))

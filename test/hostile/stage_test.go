@@ -1,7 +1,6 @@
 package hostile
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 	"penstock/rtmp/chunk"
 	"penstock/sharedobject"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 // stageLimits are short where the defaults would make the suite wait, and small where reaching
@@ -50,32 +50,12 @@ var stageMedia = media.Options{GOPBytes: 4 << 20, TotalGOPBytes: 6 << 20, GOPDur
 type stage struct {
 	*app.Server
 	addr string
-	log  lockedBuffer
+	log  process.Output
 
 	mu       sync.Mutex
 	refusals []*app.Refusal
 	hubs     map[string]*sharedobject.Hub // by instance
 	next     uint32                       // of the source addresses given out
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// take returns what was logged since the last call.
-func (l *lockedBuffer) take() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.b.String()
-	l.b.Reset()
-	return s
 }
 
 // smallBuffers gives every accepted connection a small send buffer, so that a player that does

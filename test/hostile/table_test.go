@@ -130,7 +130,7 @@ func TestHostile(t *testing.T) {
 			s.attacked(t, crowd, &r, &table[len(table)-1])
 		})
 	}
-	for line := range strings.Lines(s.log.take()) {
+	for line := range strings.Lines(s.log.Take()) {
 		if strings.Contains(line, secretName) {
 			t.Errorf("a stream name of an attacker is in the log as it is: %s", line)
 		}

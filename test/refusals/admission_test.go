@@ -13,6 +13,7 @@ import (
 	"penstock/app"
 	"penstock/internal/auth"
 	"penstock/rtmp"
+	"penstock/test/process"
 )
 
 const (
@@ -151,7 +152,7 @@ func encoders() []*scenario {
 
 // Encoders that log in with the right password publish.
 func TestEncodersLogIn(t *testing.T) {
-	needs(t, "ffmpeg", "gst-launch-1.0", "obs", "Xvfb")
+	process.Needs(t, "ffmpeg", "gst-launch-1.0", "obs", "Xvfb")
 	display := screen(t)
 	t.Run("all", func(t *testing.T) {
 		s := serve(t, "apps:\n  adobe: {encoder_auth: {mode: adobe, users: {alice: secret}}}\n  llnw: {encoder_auth: {mode: llnw, users: {alice: secret}}}\n")
@@ -162,14 +163,14 @@ func TestEncodersLogIn(t *testing.T) {
 			t.Run(tt.encoder.name+" "+tt.mode, func(t *testing.T) {
 				t.Parallel()
 				r := relayTo(t, s.rtmp)
-				g := &target{addr: r.addr, app: tt.mode, stream: strings.ReplaceAll(tt.encoder.name, " ", ""), user: "alice", password: "secret", length: "60"}
+				g := &target{addr: r.Addr, app: tt.mode, stream: strings.ReplaceAll(tt.encoder.name, " ", ""), user: "alice", password: "secret", length: "60"}
 				if tt.encoder == obs {
 					goLive(t, display, g)
 				} else {
 					start(t, nil, nil, tt.encoder.program, tt.encoder.can[publishing](g)...)
 				}
 				until(t, 60*time.Second, "the stream is live", func() bool { return s.live(t, tt.mode+"/"+g.stream) })
-				if n := r.connections(); n != 3 || len(s.log.of(r.ip)) != 0 {
+				if n := r.Connections(); n != 3 || len(s.log.of(r.ip)) != 0 {
 					t.Errorf("%d connections; refused: %v", n, s.log.of(r.ip))
 				}
 			})

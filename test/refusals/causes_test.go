@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"penstock/app"
+	"penstock/test/process"
 )
 
 // elsewhere are the causes that none of the clients here can bring about, with the tests that do.
@@ -54,7 +55,7 @@ func TestEveryCauseIsThere(t *testing.T) {
 // declared are the constants of type Cause in package app.
 func declared(t *testing.T) []app.Cause {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root(), "app", "*.go"))
+	files, err := filepath.Glob(filepath.Join(process.Root(), "app", "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

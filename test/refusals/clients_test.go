@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"penstock/test/process"
 )
 
 // An action is what a client does.
@@ -139,11 +141,11 @@ var rtmpdump = &client{
 
 // rtmpClient is the npm package of that name, behind the script that prints its events. Its methods are called for it.
 var rtmpClient = &client{
-	name: "rtmp-client", program: "node", version: []string{"-p", `"rtmp-client " + require("` + filepath.ToSlash(filepath.Join(root(), "test")) + `/node_modules/rtmp-client/package.json").version`},
+	name: "rtmp-client", program: "node", version: []string{"-p", `"rtmp-client " + require("` + filepath.ToSlash(filepath.Join(process.Root(), "test")) + `/node_modules/rtmp-client/package.json").version`},
 	find: regexp.MustCompile(`rtmp-client (\S+)`),
 	can: map[action]func(g *target) []string{
 		calling: func(g *target) []string {
-			return []string{filepath.Join(root(), "test", "node", "rtmpclient.cjs"), "connect", "rtmp://" + g.addr + "/" + g.app, "3000", g.method}
+			return []string{filepath.Join(process.Root(), "test", "node", "rtmpclient.cjs"), "connect", "rtmp://" + g.addr + "/" + g.app, "3000", g.method}
 		},
 	},
 	keep:  regexp.MustCompile(`"event":"error"`),
@@ -160,7 +162,7 @@ func versions(t *testing.T, list []*client) []string {
 		b, _ := exec.Command(c.program, c.version...).CombinedOutput() // rtmpdump -h exits with 1
 		m := c.find.FindSubmatch(b)
 		if m == nil {
-			t.Fatalf("%s does not say its version:\n%s", c.program, tail(string(b)))
+			t.Fatalf("%s does not say its version:\n%s", c.program, process.Tail(string(b)))
 		}
 		out = append(out, c.name+" "+string(m[1]))
 	}

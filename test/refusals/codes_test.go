@@ -15,6 +15,7 @@ import (
 	"penstock/amf"
 	"penstock/app"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 // adaWords are what every code comes with.
@@ -95,7 +96,7 @@ func tryCodes(t *testing.T, rows []*codeRow, display string) {
 					g.app, g.stream = row.code, "cam"
 				}
 				at := &place{relay: relayTo(t, addr), client: c}
-				g.addr = at.relay.addr
+				g.addr = at.relay.Addr
 				row.cells[c] = row.try(t, at, g, display)
 			}
 		})
@@ -103,11 +104,11 @@ func tryCodes(t *testing.T, rows []*codeRow, display string) {
 	t.Run("a publisher that was live before", func(t *testing.T) {
 		t.Parallel()
 		at := &place{relay: relayTo(t, addr), client: obs}
-		p := goLive(t, display, &target{addr: at.relay.addr, app: "live", stream: dropped})
+		p := goLive(t, display, &target{addr: at.relay.Addr, app: "live", stream: dropped})
 		// The first is dropped, the second refused. OBS sees the end when the server has waited close_linger for it.
-		until(t, 90*time.Second, "OBS, which was live before, comes again after it was refused", func() bool { return at.relay.connections() >= 3 })
-		if log := p.out.String(); !strings.Contains(log, "NetStream.Publish.Denied ("+adaWords) {
-			t.Errorf("OBS was not refused:\n%s", tail(log))
+		until(t, 90*time.Second, "OBS, which was live before, comes again after it was refused", func() bool { return at.relay.Connections() >= 3 })
+		if log := p.Stdout.String(); !strings.Contains(log, "NetStream.Publish.Denied ("+adaWords) {
+			t.Errorf("OBS was not refused:\n%s", process.Tail(log))
 		}
 	})
 }
@@ -132,8 +133,8 @@ func (row *codeRow) try(t *testing.T, at *place, g *target, display string) stri
 			return "–"
 		}
 		p := start(t, nil, nil, at.client.program, at.client.can[do](g)...)
-		p.wait(t, 30*time.Second)
-		all = strings.Join(at.client.printed(p.out.String(), ""), "\n")
+		p.Wait(t, 30*time.Second)
+		all = strings.Join(at.client.printed(p.Stdout.String(), ""), "\n")
 	}
 	shown := "nothing"
 	code, said := strings.Contains(strings.ReplaceAll(all, "/"+row.code, ""), row.code), strings.Contains(all, adaWords)

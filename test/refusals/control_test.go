@@ -9,6 +9,7 @@ import (
 
 	"penstock/app"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 // post asks the server's API for something, as its operator does.
@@ -67,8 +68,8 @@ func kick(t *testing.T, at *place) {
 }
 
 // once does something as soon as the log says what the client does.
-func once(does string, do func(t *testing.T, at *place)) func(t *testing.T, at *place, p *process) {
-	return func(t *testing.T, at *place, _ *process) {
+func once(does string, do func(t *testing.T, at *place)) func(t *testing.T, at *place, p *process.Process) {
+	return func(t *testing.T, at *place, _ *process.Process) {
 		t.Helper()
 		until(t, 20*time.Second, at.client.name+" is "+does, func() bool { return at.server.log.has(does, at.session()) })
 		do(t, at)

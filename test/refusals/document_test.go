@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"penstock/app"
+	"penstock/test/process"
 )
 
 // program is where an operator's program listens.
@@ -19,7 +20,7 @@ var program = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
 var theClients = regexp.MustCompile(`The clients were .*`)
 
-var documentFile = filepath.Join(root(), "docs", "refusals.md")
+var documentFile = filepath.Join(process.Root(), "docs", "refusals.md")
 
 // A section is one scenario of the document.
 type section struct {

@@ -14,6 +14,7 @@ import (
 
 	"penstock/app"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 // backends are programs of an operator that are asked about clients.
@@ -170,7 +171,7 @@ func addressOf(b *backends, url func() string) string {
 
 // Programs made for nginx-rtmp and for SRS let FFmpeg in who brings the key, and the former's new name is the stream's.
 func TestProgramsOfOtherServers(t *testing.T) {
-	needs(t, "ffmpeg")
+	process.Needs(t, "ffmpeg")
 	b := startBackends(t)
 	s := serve(t, fmt.Sprintf(`
 apps:
@@ -180,10 +181,10 @@ apps:
 	for _, tt := range []struct{ app, format, live string }{{"nginx", "nginx-rtmp", "nginx/public"}, {"srs", "srs", "srs/cam"}} {
 		t.Run(tt.format, func(t *testing.T) {
 			r := relayTo(t, s.rtmp)
-			p := start(t, nil, nil, "ffmpeg", ffmpeg.can[publishing](&target{addr: r.addr, app: tt.app, stream: "cam?key=secret", length: "60"})...)
+			p := start(t, nil, nil, "ffmpeg", ffmpeg.can[publishing](&target{addr: r.Addr, app: tt.app, stream: "cam?key=secret", length: "60"})...)
 			until(t, 20*time.Second, tt.live+" is live", func() bool { return s.live(t, tt.live) })
-			if !p.running() || len(s.log.of(r.ip)) > 0 {
-				t.Errorf("%v\n%s", s.log.of(r.ip), p.out.String())
+			if !p.Running() || len(s.log.of(r.ip)) > 0 {
+				t.Errorf("%v\n%s", s.log.of(r.ip), p.Stdout.String())
 			}
 		})
 	}

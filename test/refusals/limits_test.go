@@ -10,6 +10,7 @@ import (
 	"penstock/app"
 	"penstock/rtmp"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 // limits are the scenarios of limits that ordinary clients can reach.
@@ -92,18 +93,18 @@ func connectOften(t *testing.T, at *place) {
 }
 
 // hang stops the client's process, once the log says what it does, until it has been refused. Meanwhile other goes on.
-func hang(does string, other func(t *testing.T, at *place)) func(t *testing.T, at *place, p *process) {
-	return func(t *testing.T, at *place, p *process) {
+func hang(does string, other func(t *testing.T, at *place)) func(t *testing.T, at *place, p *process.Process) {
+	return func(t *testing.T, at *place, p *process.Process) {
 		t.Helper()
 		until(t, 20*time.Second, at.client.name+" is "+does, func() bool {
-			return at.server.log.has(does, at.session()) && (does == "playing" || at.relay.sent.Load() > 6000) // media too
+			return at.server.log.has(does, at.session()) && (does == "playing" || at.relay.Sent() > 6000) // media too
 		})
-		_ = syscall.Kill(p.cmd.Process.Pid, syscall.SIGSTOP)
+		_ = syscall.Kill(p.Cmd.Process.Pid, syscall.SIGSTOP)
 		if other != nil {
 			other(t, at)
 		}
 		until(t, 20*time.Second, at.client.name+" is refused", func() bool { return at.refused() > 0 })
-		_ = syscall.Kill(p.cmd.Process.Pid, syscall.SIGCONT)
+		_ = syscall.Kill(p.Cmd.Process.Pid, syscall.SIGCONT)
 	}
 }
 

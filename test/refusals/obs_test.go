@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/test/process"
 )
 
 // obsFiles is a profile that goes live without being asked: one green scene, reconnecting after a second, at most twenty times.
@@ -32,8 +33,8 @@ func screen(t *testing.T) string {
 	t.Helper()
 	x := start(t, nil, nil, "Xvfb", "-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset")
 	number := regexp.MustCompile(`(?m)^\d+$`)
-	until(t, 20*time.Second, "Xvfb has a display", func() bool { return x.running() && number.MatchString(x.out.String()) })
-	return ":" + number.FindString(x.out.String())
+	until(t, 20*time.Second, "Xvfb has a display", func() bool { return x.Running() && number.MatchString(x.Stdout.String()) })
+	return ":" + number.FindString(x.Stdout.String())
 }
 
 // obs is OBS Studio. It is tried where a scenario says so: each run takes several seconds, to see that it does not come again.
@@ -44,7 +45,7 @@ var obs = &client{
 }
 
 // goLive starts OBS Studio, which publishes at once. Its settings and log are in a home of its own.
-func goLive(t *testing.T, display string, g *target) *process {
+func goLive(t *testing.T, display string, g *target) *process.Process {
 	t.Helper()
 	home := t.TempDir()
 	service, err := json.Marshal(map[string]any{"type": "rtmp_custom", "settings": map[string]any{
@@ -72,7 +73,7 @@ func goLive(t *testing.T, display string, g *target) *process {
 	env := []string{"HOME=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, ".config"), "XDG_RUNTIME_DIR=" + home, "DISPLAY=" + display, "LIBGL_ALWAYS_SOFTWARE=1", "QT_QPA_PLATFORM=xcb",
 		"PATH=" + home + ":" + os.Getenv("PATH")}
 	p := start(t, nil, env, "obs", "--startstreaming", "--multi", "--profile", "Lab", "--collection", "Lab", "--scene", "S", "--disable-updater", "--verbose")
-	t.Cleanup(func() { p.stop(syscall.SIGKILL, 10*time.Second) })
+	t.Cleanup(func() { p.Stop(syscall.SIGKILL, 10*time.Second) })
 	return p
 }
 
@@ -87,16 +88,16 @@ func runOBS(t *testing.T, display string, at *place, g *target) (log []string, c
 	t.Helper()
 	p := goLive(t, display, g)
 	until(t, 60*time.Second, "OBS has been refused", func() bool {
-		if !p.running() {
-			t.Fatalf("OBS ended by itself:\n%s", tail(p.out.String()))
+		if !p.Running() {
+			t.Fatalf("OBS ended by itself:\n%s", process.Tail(p.Stdout.String()))
 		}
-		out := p.out.String()
-		return at.relay.connections() > 0 && (strings.Contains(out, "Streaming Stop") || strings.Contains(out, "Reconnecting in"))
+		out := p.Stdout.String()
+		return at.relay.Connections() > 0 && (strings.Contains(out, "Streaming Stop") || strings.Contains(out, "Reconnecting in"))
 	})
 	time.Sleep(watchFor) // in which nothing may happen
-	connections = at.relay.connections()
-	p.stop(syscall.SIGKILL, 10*time.Second) // TERM makes it ask whether it may
-	for line := range strings.Lines(p.out.String()) {
+	connections = at.relay.Connections()
+	p.Stop(syscall.SIGKILL, 10*time.Second) // TERM makes it ask whether it may
+	for line := range strings.Lines(p.Stdout.String()) {
 		if line = strings.TrimSpace(line); obsLines.MatchString(line) && !strings.Contains(line, "Connecting to RTMP URL") {
 			log = append(log, plain(line, at.app))
 		}
@@ -113,7 +114,7 @@ func (s *scenario) tryOBS(t *testing.T, at *place, stage app.Stage, display stri
 	at.client, at.relay = obs, relayTo(t, at.server.rtmp)
 	o.printed, _ = runOBS(t, display, at, s.target(at, stage))
 	o.refusals = at.server.log.of(at.relay.ip)
-	if n := at.relay.connections(); n != s.connections() {
+	if n := at.relay.Connections(); n != s.connections() {
 		t.Errorf("OBS connected %d times, want %d: it must not come again", n, s.connections())
 	}
 	s.judge(t, at, stage, o)

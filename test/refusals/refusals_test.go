@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/test/process"
 )
 
 // An outcome is one client's refusal.
@@ -28,7 +29,7 @@ type result struct {
 
 // Every client is refused for every cause, and all that is told and recorded agrees.
 func TestRefusals(t *testing.T) {
-	needs(t, "ffmpeg", "gst-launch-1.0", "rtmpdump", "node", "obs", "Xvfb")
+	process.Needs(t, "ffmpeg", "gst-launch-1.0", "rtmpdump", "node", "obs", "Xvfb")
 	display := screen(t)
 	list := scenarios(t, startBackends(t))
 	results, rows := make([][]*result, len(list)), codeRows()
@@ -116,8 +117,8 @@ func (s *scenario) try(t *testing.T, at *place, stage app.Stage) *outcome {
 		s.during(t, at, p)
 	}
 	until(t, 20*time.Second, c.name+"'s refusal is in the log", func() bool { return at.refused() > 0 })
-	o.exit = p.wait(t, 30*time.Second)
-	o.printed = c.printed(p.out.String(), at.app)
+	o.exit = p.Wait(t, 30*time.Second)
+	o.printed = c.printed(p.Stdout.String(), at.app)
 	o.refusals = at.server.log.of(at.relay.ip)[at.begin:]
 	s.judge(t, at, stage, o)
 	return o

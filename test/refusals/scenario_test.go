@@ -7,6 +7,7 @@ import (
 
 	"penstock/app"
 	"penstock/status"
+	"penstock/test/process"
 )
 
 // A scenario is one way to be refused, tried by every client that can do what is refused.
@@ -24,29 +25,29 @@ type scenario struct {
 	stages  []app.Stage
 	code    map[app.Stage]status.Code // where it is not the usual one
 	xStatus int
-	query   string                                    // credentials, after the stream's name, or after the application when connect is refused
-	ask     func(g *target)                           // what else differs from asking for application live and stream cam
-	first   func(t *testing.T, at *place)             // what happened before any client came; there is no relay yet
-	before  func(t *testing.T, at *place)             // what happened before a client came
-	during  func(t *testing.T, at *place, p *process) // what happens while it is there
-	cannot  map[*client]string                        // who cannot do it, and why
-	shows   map[*client]string                        // what a client shows instead of the words it was sent
-	obs     bool                                      // OBS Studio is tried too
-	logsIn  bool                                      // it takes three connections
-	fine    map[*client]bool                          // who ends with exit code 0
-	actions map[*client]action                        // what a client does where it is not the usual
+	query   string                                            // credentials, after the stream's name, or after the application when connect is refused
+	ask     func(g *target)                                   // what else differs from asking for application live and stream cam
+	first   func(t *testing.T, at *place)                     // what happened before any client came; there is no relay yet
+	before  func(t *testing.T, at *place)                     // what happened before a client came
+	during  func(t *testing.T, at *place, p *process.Process) // what happens while it is there
+	cannot  map[*client]string                                // who cannot do it, and why
+	shows   map[*client]string                                // what a client shows instead of the words it was sent
+	obs     bool                                              // OBS Studio is tried too
+	logsIn  bool                                              // it takes three connections
+	fine    map[*client]bool                                  // who ends with exit code 0
+	actions map[*client]action                                // what a client does where it is not the usual
 }
 
 // A place is where one client is refused.
 type place struct {
 	server *server
-	relay  *relay
+	relay  *link
 	begin  int // refusals of the relay's address that came before the client
 	app    string
 	client *client
 }
 
-func (at *place) url() string { return "rtmp://" + at.relay.addr + "/" + at.app }
+func (at *place) url() string { return "rtmp://" + at.relay.Addr + "/" + at.app }
 
 var (
 	onConnect = []app.Stage{app.StageConnect}
@@ -130,7 +131,7 @@ func indent(n int, text string) string {
 
 // target is what a client asks for.
 func (s *scenario) target(at *place, stage app.Stage) *target {
-	g := &target{addr: at.relay.addr, app: at.app, stream: "cam", method: "echo"}
+	g := &target{addr: at.relay.Addr, app: at.app, stream: "cam", method: "echo"}
 	if s.query != "" && stage == app.StageConnect {
 		g.app += "?" + s.query
 		g.explicit = true

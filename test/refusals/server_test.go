@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/test/process"
 )
 
 // A refusal is what the server's operator is told about one, wherever it is found.
@@ -33,7 +34,7 @@ type refusal struct {
 
 // A server is a running `penstock serve` that logs JSON.
 type server struct {
-	*process
+	*process.Process
 	rtmp   string // 127.0.0.1:PORT
 	http   string // http://127.0.0.1:PORT
 	access string // file of the access log
@@ -60,27 +61,27 @@ func serve(t *testing.T, config string) *server {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.process = start(t, s.log, nil, bin, "serve", "--config", file, "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", filepath.Join(dir, "data"))
+	s.Process = start(t, s.log, nil, bin, "serve", "--config", file, "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", filepath.Join(dir, "data"))
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("configuration:\n%s\nlog:\n%s", config, tail(s.log.String()))
+			t.Logf("configuration:\n%s\nlog:\n%s", config, process.Tail(s.log.String()))
 		}
 	})
 	until(t, 20*time.Second, "the server prints its addresses", func() bool {
-		out := s.out.String()
+		out := s.Stdout.String()
 		if m := rtmpLine.FindStringSubmatch(out); m != nil {
 			s.rtmp, s.http = m[1], httpLine.FindString(out)
 		}
-		if !s.running() {
+		if !s.Running() {
 			t.Fatalf("the server did not start:\n%s", s.log)
 		}
 		return s.rtmp != "" && s.http != ""
 	})
 	t.Cleanup(func() {
-		if !s.stop(syscall.SIGTERM, 15*time.Second) {
+		if !s.Stop(syscall.SIGTERM, 15*time.Second) {
 			t.Error("the server did not stop within 15 s of SIGTERM")
-		} else if s.err != nil {
-			t.Errorf("the server ended with %v", s.err)
+		} else if s.Err() != nil {
+			t.Errorf("the server ended with %v", s.Err())
 		}
 	})
 	return s

@@ -40,10 +40,14 @@ func (c *Client) call(cmd *rtmp.Command) {
 	late := func() {
 		once.Do(func() { c.answerCallFailed(cmd, methodFailed(cmd.Name), CauseTimeout, context.DeadlineExceeded) })
 	}
-	v, err := guard(c, late, func(ctx context.Context) (amf.Value, error) { return caller.Call(ctx, cmd.Name, cmd.Args) })
+	own := &calling{client: c}
+	v, err := guard(c, late, func(ctx context.Context) (amf.Value, error) {
+		return caller.Call(context.WithValue(ctx, callingKey{}, own), cmd.Name, cmd.Args)
+	})
 	if !errors.Is(err, ErrNoMethod) { // a call of nothing is no activity
 		c.watch.called()
 	}
+	answered := false
 	once.Do(func() {
 		switch {
 		case errors.Is(err, ErrNoMethod):
@@ -51,17 +55,61 @@ func (c *Client) call(cmd *rtmp.Command) {
 		case c.gone(err):
 		case err != nil:
 			c.refuseCall(cmd, refusalOf(StageCall, err, status.New(status.CallFailed, methodFailed(cmd.Name))))
-		case cmd.Transaction != 0:
-			c.answer(cmd, v)
+		default:
+			answered = c.answer(cmd, v)
 		}
 	})
+	if !answered {
+		c.refusedCalls.Add(1)
+		return
+	}
+	c.answeredCalls.Add(1)
+	for _, f := range own.after {
+		late := func() {
+			c.server.Log.Warn("what follows a call takes too long", "session", c.ID, "method", shorten(cmd.Name, 64))
+		}
+		_, _ = guard(c, late, func(ctx context.Context) (struct{}, error) { f(ctx); return struct{}{}, nil })
+	}
 }
 
-func (c *Client) answer(cmd *rtmp.Command, v amf.Value) {
+// calling is a call that is being executed.
+type calling struct {
+	client *Client
+	after  []func(ctx context.Context)
+}
+
+type callingKey struct{}
+
+// ClientOf is the client whose call a Caller was given ctx for; nil when ctx is of nothing like that.
+func ClientOf(ctx context.Context) *Client {
+	if own, ok := ctx.Value(callingKey{}).(*calling); ok {
+		return own.client
+	}
+	return nil
+}
+
+// After has f called when the call that ctx belongs to was answered: what f sends the client comes after the answer, and what the
+// client asks next waits until f has returned. f gets a context of its own, as a method does. It is not called when the method returns an
+// error or is late. After must be called by the method before that returns; it reports false, and f is not called, when ctx is not a call's.
+func After(ctx context.Context, f func(ctx context.Context)) bool {
+	own, ok := ctx.Value(callingKey{}).(*calling)
+	if ok {
+		own.after = append(own.after, f)
+	}
+	return ok
+}
+
+// answer reports false when the client had to be told that the method failed: AMF cannot carry v.
+func (c *Client) answer(cmd *rtmp.Command, v amf.Value) bool {
+	if cmd.Transaction == 0 {
+		return true
+	}
 	err := c.conn.SendCommand(cmd.Result(nil, v))
 	if err != nil && c.Context().Err() == nil {
 		c.answerCallFailed(cmd, methodFailed(cmd.Name), CauseFailed, err)
+		return false
 	}
+	return true
 }
 
 // The words of Flash Media Server's own log.
@@ -88,77 +136,10 @@ func (c *Client) refuseCall(cmd *rtmp.Command, r *Refusal) {
 	c.refused(r)
 }
 
-// callTable holds the server's own calls that wait for the client's answer.
-type callTable struct {
-	mu      sync.Mutex
-	next    float64
-	max     int
-	waiting map[float64]chan callAnswer
-	asked   chan struct{} // closed while any wait
-}
-
-type callAnswer struct {
-	value amf.Value
-	err   error
-}
-
-func (t *callTable) init(max int) {
-	t.max, t.waiting, t.asked = max, make(map[float64]chan callAnswer), make(chan struct{})
-}
-
-// waits returns a channel that is closed when a call waits for its answer.
-func (t *callTable) waits() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.asked
-}
-
-func (t *callTable) add() (txn float64, ch chan callAnswer, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.waiting) >= t.max {
-		return 0, nil, &rtmp.LimitError{Option: "pending_calls", Value: len(t.waiting) + 1, Max: t.max}
-	}
-	if len(t.waiting) == 0 {
-		close(t.asked)
-	}
-	t.next++
-	ch = make(chan callAnswer, 1)
-	t.waiting[t.next] = ch
-	return t.next, ch, nil
-}
-
-func (t *callTable) take(txn float64) chan callAnswer {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	ch := t.waiting[txn]
-	delete(t.waiting, txn)
-	if ch != nil && len(t.waiting) == 0 {
-		t.asked = make(chan struct{})
-	}
-	return ch
-}
-
-// answer resolves a call; an answer to nothing is ignored.
-func (t *callTable) answer(txn float64, v amf.Value, err error) {
-	if ch := t.take(txn); ch != nil {
-		ch <- callAnswer{v, err}
-	}
-}
-
-// fail resolves a call with the client's `_error`.
-func (t *callTable) fail(txn float64, info amf.Value) {
-	st, ok := status.FromObject(info)
-	if !ok {
-		st = status.New(status.CallFailed, "The client reported an error without a code.").With("info", info)
-	}
-	t.answer(txn, nil, st)
-}
-
 // Call calls a method of the client and waits for the answer: at most Limits.CallTimeout, or
 // until ctx or the connection ends. An `_error` of the client comes back as a *status.Status,
 // and so do a time-out and a lost connection (NetConnection.Call.Failed) and an answer that
-// cannot be decoded (NetConnection.Call.BadVersion).
+// cannot be decoded (NetConnection.Call.BadVersion). More than Limits.PendingCalls at once are a *rtmp.LimitError.
 func (c *Client) Call(ctx context.Context, name string, args ...amf.Value) (amf.Value, error) {
 	wait, err := c.Start(name, args...)
 	if err != nil {
@@ -167,37 +148,95 @@ func (c *Client) Call(ctx context.Context, name string, args ...amf.Value) (amf.
 	return wait(ctx)
 }
 
+type callAnswer struct {
+	value amf.Value
+	err   error
+}
+
 // Start sends a call to the client, so that calls started one after the other leave in this
 // order, and returns what waits for the answer as Call does. wait must be called, once; it may
 // be by another goroutine.
 func (c *Client) Start(name string, args ...amf.Value) (wait func(ctx context.Context) (amf.Value, error), err error) {
-	txn, ch, err := c.calls.add()
+	ch := make(chan callAnswer, 1)
+	txn, err := c.calls.Add(func(v amf.Value, err error) { ch <- callAnswer{v, err} })
 	if err != nil {
 		return nil, err
 	}
-	cmd := &rtmp.Command{Name: name, Transaction: txn, Args: args, AMF3: c.amf3.Load()}
-	if err := c.conn.SendCommand(cmd); err != nil {
-		c.calls.take(txn)
+	if err := c.sendCall(txn, name, args); err != nil {
+		c.calls.Remove(txn)
 		return nil, err
 	}
 	return func(ctx context.Context) (amf.Value, error) {
-		defer c.calls.take(txn)
+		defer c.calls.Remove(txn)
 		ctx, cancel := context.WithTimeout(ctx, c.server.limits.CallTimeout)
 		defer cancel()
 		select {
 		case a := <-ch:
 			return a.value, a.err
 		case <-ctx.Done():
-			return nil, status.Newf(status.CallFailed, "No answer to %s: %v.", name, context.Cause(ctx))
 		case <-c.Context().Done():
-			return nil, status.Newf(status.CallFailed, "No answer to %s: the connection ended.", name)
 		}
+		return nil, c.noAnswer(ctx, name)
 	}, nil
 }
 
+// CallFunc sends a call to the client and does not wait: done is called once, with what Call would return, by another goroutine, which
+// it must not keep. When CallFunc returns an error, done is not called.
+func (c *Client) CallFunc(ctx context.Context, done func(amf.Value, error), name string, args ...amf.Value) error {
+	ctx, cancel := context.WithTimeout(ctx, c.server.limits.CallTimeout)
+	txn, err := c.calls.Add(func(v amf.Value, err error) { cancel(); done(v, err) })
+	if err != nil {
+		cancel()
+		return err
+	}
+	unlink := context.AfterFunc(c.Context(), cancel)
+	context.AfterFunc(ctx, func() {
+		unlink()
+		if c.calls.Remove(txn) {
+			done(nil, c.noAnswer(ctx, name))
+		}
+	})
+	if err := c.sendCall(txn, name, args); err != nil && c.calls.Remove(txn) {
+		cancel()
+		return err
+	}
+	return nil
+}
+
+func (c *Client) sendCall(txn float64, name string, args []amf.Value) error {
+	return c.conn.SendCommand(&rtmp.Command{Name: name, Transaction: txn, Args: args, AMF3: c.amf3.Load()})
+}
+
+func (c *Client) noAnswer(ctx context.Context, name string) error {
+	if c.Context().Err() != nil {
+		return status.Newf(status.CallFailed, "No answer to %s: the connection ended.", name)
+	}
+	return status.Newf(status.CallFailed, "No answer to %s: %v.", name, context.Cause(ctx))
+}
+
 // Notify calls a method of the client and wants no answer.
-func (c *Client) Notify(name string, args ...amf.Value) error {
-	return c.conn.SendCommand(&rtmp.Command{Name: name, Args: args, AMF3: c.amf3.Load()})
+func (c *Client) Notify(name string, args ...amf.Value) error { return c.sendCall(0, name, args) }
+
+// NotifyAll calls a method of many clients and wants no answer. It waits for nobody: each client has a queue of its own, and one
+// that does not read loses its connection in the end (control_queue_bytes). It is encoded once. sent is how many clients
+// it is on its way to, the others' connections have ended; the error says that AMF cannot carry an argument.
+func NotifyAll(clients []*Client, name string, args ...amf.Value) (sent int, err error) {
+	var encoded [2]*rtmp.Message
+	for _, c := range clients {
+		version := 0
+		if c.amf3.Load() {
+			version = 1
+		}
+		if encoded[version] == nil {
+			if encoded[version], err = (&rtmp.Command{Name: name, Args: args, AMF3: version == 1}).Message(); err != nil {
+				return sent, err
+			}
+		}
+		if c.conn.Send(encoded[version]) == nil {
+			sent++
+		}
+	}
+	return sent, nil
 }
 
 // Sharer is a session that lets its client use shared objects. Share decides about each use of one and says which hub it is in;

@@ -194,22 +194,198 @@ func TestCallsEndWithTheConnection(t *testing.T) {
 	wantStatus(t, <-failed, status.CallFailed)
 }
 
-func TestPendingCallsAreBounded(t *testing.T) {
-	var ct callTable
-	ct.init(2)
-	for range 2 {
-		if _, _, err := ct.add(); err != nil {
-			t.Fatal(err)
+// What a method leaves for afterwards is done after the answer and before the next call; not when the method fails.
+func TestAfter(t *testing.T) {
+	mux := NewMux()
+	mux.HandleFunc("rpc", func(context.Context, *Client, []amf.Value) (Session, error) {
+		say := func(word string) func(context.Context) {
+			return func(ctx context.Context) {
+				if ctx.Err() == nil {
+					_ = ClientOf(ctx).Notify("said", word)
+				}
+			}
+		}
+		later := func(ctx context.Context, word string) {
+			c := ClientOf(ctx)
+			if !After(ctx, func(context.Context) { _ = c.Notify("said", word) }) {
+				t.Error("this is no call")
+			}
+		}
+		return Methods{
+			"now": func(ctx context.Context, _ []amf.Value) (amf.Value, error) { say("now")(ctx); return 1.0, nil },
+			"then": func(ctx context.Context, _ []amf.Value) (amf.Value, error) {
+				later(ctx, "then")
+				later(ctx, "too")
+				return 2.0, nil
+			},
+			"fail": func(ctx context.Context, _ []amf.Value) (amf.Value, error) {
+				later(ctx, "never")
+				return nil, errors.New("no")
+			},
+			"panic": func(ctx context.Context, _ []amf.Value) (amf.Value, error) {
+				After(ctx, func(context.Context) { panic("asked to") })
+				return 3.0, nil
+			},
+		}, nil
+	})
+	w := serve(t, mux, nil)
+	p := rtmptest.Dial(t, w.addr)
+	p.Open("rpc")
+	p.WantCommand("onBWDone")
+	for _, name := range []string{"now", "then", "fail", "panic", "now"} {
+		p.Call(name)
+	}
+	for i, want := range []string{`said "now"`, `_result 1`, `_result 2`, `said "then"`, `said "too"`, `_error {`, `_result 3`, `said "now"`} {
+		name, _, _ := strings.Cut(want, " ")
+		if got := name + " " + amf.Format(p.WantCommand(name).Command.Arg(0)); !strings.HasPrefix(got, want) {
+			t.Errorf("%d: got %s, want %s", i, got, want)
 		}
 	}
-	_, _, err := ct.add()
-	var limit *rtmp.LimitError
-	if !errors.As(err, &limit) || limit.Option != "pending_calls" {
-		t.Errorf("third call: %v", err)
+	p.WantCommand("_result")
+	if After(context.Background(), nil) || ClientOf(context.Background()) != nil {
+		t.Error("what is no call has no client and nothing after it")
 	}
-	ct.answer(1, nil, nil)
-	ct.answer(99, nil, nil) // an answer to nothing
-	if _, _, err := ct.add(); err != nil {
-		t.Errorf("after an answer: %v", err)
+	c := w.Clients()[0]
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		answered, refused := c.Calls()
+		if answered == 4 && refused == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d calls answered, %d refused; want 4 and 1", answered, refused)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// onlyClient is the server's one client.
+func onlyClient(t *testing.T, w *world) *Client {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if list := w.Clients(); len(list) == 1 {
+			<-list[0].Answered()
+			return list[0]
+		}
+	}
+	t.Fatal("there is no client")
+	return nil
+}
+
+// CallFunc answers exactly once, whatever ends the wait.
+func TestCallFunc(t *testing.T) {
+	w := serve(t, rpc(), func(s *Server) { s.Limits.PendingCalls = 2 })
+	p := rtmptest.Dial(t, w.addr)
+	p.Open("rpc")
+	p.WantCommand("onBWDone")
+	c := onlyClient(t, w)
+	type answer struct {
+		v   amf.Value
+		err error
+	}
+	answers := make(chan answer, 10)
+	done := func(v amf.Value, err error) { answers <- answer{v, err} }
+	call := func(ctx context.Context) float64 {
+		t.Helper()
+		if err := c.CallFunc(ctx, done, "there", "x"); err != nil {
+			t.Fatal(err)
+		}
+		return p.WantCommand("there").Command.Transaction
+	}
+	txn := call(t.Context())
+	p.Send(&rtmp.Command{Name: "_result", Transaction: txn, Args: []amf.Value{"yes"}}, &rtmp.Command{Name: "_result", Transaction: txn})
+	if a := <-answers; a.v != "yes" || a.err != nil {
+		t.Errorf("got %v", a)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	call(ctx)
+	cancel(errors.New("enough"))
+	if st := wantStatus(t, (<-answers).err, status.CallFailed); st.Description != "No answer to there: enough." {
+		t.Errorf("told %q", st.Description)
+	}
+	call(t.Context())
+	call(t.Context())
+	var limit *rtmp.LimitError
+	if err := c.CallFunc(t.Context(), done, "there"); !errors.As(err, &limit) || limit.Option != "pending_calls" {
+		t.Errorf("a third one: %v", err)
+	}
+	p.Close()
+	for range 2 {
+		if st := wantStatus(t, (<-answers).err, status.CallFailed); st.Description != "No answer to there: the connection ended." {
+			t.Errorf("told %q", st.Description)
+		}
+	}
+	if err := c.CallFunc(t.Context(), done, "there"); err == nil {
+		if a := <-answers; a.err == nil {
+			t.Errorf("a lost client answers %v", a)
+		}
+	}
+	if len(answers) != 0 {
+		t.Errorf("more answers than calls: %v", <-answers)
+	}
+}
+
+func TestNotifyAll(t *testing.T) {
+	w := serve(t, rpc(), nil)
+	p := [2]*rtmptest.Peer{rtmptest.Dial(t, w.addr), rtmptest.Dial(t, w.addr)}
+	for i, p := range p {
+		p.Open("rpc", rtmptest.Property("objectEncoding", float64(3*i)))
+		p.WantCommand("onBWDone")
+	}
+	gone := rtmptest.Dial(t, w.addr)
+	gone.Open("rpc")
+	clients := w.Clients()
+	gone.Close()
+	<-clients[2].Context().Done()
+	if n, err := NotifyAll(clients, "news", "x", 1.0); n != 2 || err != nil {
+		t.Errorf("told %d, %v", n, err)
+	}
+	for i, p := range p {
+		m := p.WantCommand("news")
+		if m.Command.AMF3 != (i == 1) || m.Command.Transaction != 0 || m.Command.StringArg(0) != "x" {
+			t.Errorf("peer %d: %+v", i, m.Command)
+		}
+	}
+	if _, err := NotifyAll(clients, "news", make(chan int)); err == nil {
+		t.Error("a channel was sent")
+	}
+}
+
+func TestPingAndOnClose(t *testing.T) {
+	w := serve(t, rpc(), func(s *Server) { s.Limits.CallTimeout = 100 * time.Millisecond })
+	other := dial(t, w.url("rpc"), nil)
+	c := onlyClient(t, w)
+	if c.RTT() != 0 {
+		t.Errorf("RTT %v before any ping", c.RTT())
+	}
+	for range 20 { // the machine may be too busy for 100 ms
+		if d, err := c.Ping(t.Context()); err == nil {
+			if d <= 0 || c.RTT() != d {
+				t.Errorf("measured %v, RTT %v", d, c.RTT())
+			}
+			break
+		}
+	}
+	if c.RTT() == 0 {
+		t.Error("never answered")
+	}
+	closed := make(chan error, 2)
+	c.OnClose(func(reason error) { closed <- reason })
+	_ = other.Close()
+	if reason := <-closed; !errors.Is(reason, ErrClosedByPeer) {
+		t.Errorf("reason %v", reason)
+	}
+	c.OnClose(func(reason error) { closed <- reason })
+	if reason := <-closed; !errors.Is(reason, ErrClosedByPeer) {
+		t.Errorf("afterwards: %v", reason)
+	}
+	if _, err := c.Ping(t.Context()); !errors.Is(err, ErrClosedByPeer) {
+		t.Errorf("ping of a lost client: %v", err)
+	}
+
+	p := rtmptest.Dial(t, w.addr) // answers no pings by itself
+	p.Open("rpc")
+	if _, err := onlyClient(t, w).Ping(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ping of one that does not answer: %v", err)
 	}
 }

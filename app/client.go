@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"penstock/amf"
+	"penstock/app/internal/pending"
 	"penstock/rtmp"
 	"penstock/sharedobject"
 	"penstock/status"
@@ -58,11 +59,18 @@ type Client struct {
 	amf3      atomic.Bool // what we send after connect is of type 17
 
 	cmds    commandQueue
-	calls   callTable
+	calls   pending.Table // ours that wait for the client's answer
 	streams streamTable
 	shares  *sharedobject.Client
 	watch   watchdog
 	dropped atomic.Uint64 // by the queues of plays that have ended
+
+	answeredCalls, refusedCalls atomic.Uint64 // of the client's
+
+	parting  sync.Mutex // guards what follows
+	onClose  []func(reason error)
+	parted   bool
+	partedBy error
 
 	// Reader only: media that came before it could be judged.
 	parked      []rtmp.Message
@@ -72,7 +80,7 @@ type Client struct {
 func newClient(s *Server, conn *rtmp.Conn, over *rtmp.LimitError) *Client {
 	c := &Client{server: s, conn: conn, over: over, Addr: conn.RemoteAddr(), Since: time.Now(), ID: newID(), Secure: conn.Secure(),
 		answered: make(chan struct{})}
-	c.calls.init(s.limits.PendingCalls)
+	c.calls.Init(s.limits.PendingCalls)
 	c.shares = c.newShares()
 	return c
 }
@@ -117,6 +125,51 @@ func (c *Client) QueueDrops() uint64 {
 		}
 	}
 	return n
+}
+
+// RTT is the round trip of the last ping that the client answered; 0 before the first. The server pings clients that are silent.
+func (c *Client) RTT() time.Duration { return c.conn.RTT() }
+
+// Ping measures the time that a message takes to the client and back, behind what waits to be sent to it. The error is the cause of ctx's end
+// or the connection's; some clients (OBS Studio) answer no pings, and the wait ends after Limits.CallTimeout at the latest.
+func (c *Client) Ping(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.server.limits.CallTimeout)
+	defer cancel()
+	return c.conn.RoundTrip(ctx)
+}
+
+// Calls counts the client's calls of the session's methods: those that were answered, and those that were refused because there is no
+// such method, it failed or was late.
+func (c *Client) Calls() (answered, refused uint64) {
+	return c.answeredCalls.Load(), c.refusedCalls.Load()
+}
+
+// OnClose has f called once, with the reason, when the connection has ended and Session.Close has returned, also of a client that was
+// never accepted; at once when that is past. f must not block.
+func (c *Client) OnClose(f func(reason error)) {
+	c.parting.Lock()
+	if !c.parted {
+		c.onClose = append(c.onClose, f)
+		c.parting.Unlock()
+		return
+	}
+	c.parting.Unlock()
+	f(c.partedBy)
+}
+
+// departed calls what OnClose was given.
+func (c *Client) departed(reason error) {
+	c.parting.Lock()
+	c.parted, c.partedBy = true, reason
+	list := c.onClose
+	c.onClose = nil
+	c.parting.Unlock()
+	for _, f := range list {
+		func() {
+			defer c.server.observed()
+			f(reason)
+		}()
+	}
 }
 
 // Ending is how a client took the end of its connection.
@@ -348,34 +401,3 @@ func (c *Client) reworded(r *Refusal) *Refusal {
 
 // refused completes and records a refusal of this client.
 func (c *Client) refused(r *Refusal) { c.server.refuse(c.complete(r)) }
-
-// observed survives an observer that panics; it is to be deferred.
-func (s *Server) observed() {
-	if p := recover(); p != nil {
-		s.Log.Error("observer panicked", "panic", p, "stack", stack())
-	}
-}
-
-// tellSession tells OnSession that a session began or ended.
-func (s *Server) tellSession(c *Client, ended bool, reason error) {
-	if s.OnSession != nil {
-		defer s.observed()
-		s.OnSession(c, ended, reason)
-	}
-}
-
-// tellStream tells OnStream of e.
-func (s *Server) tellStream(c *Client, e StreamEvent) {
-	if s.OnStream != nil {
-		defer s.observed()
-		s.OnStream(c, e)
-	}
-}
-
-// tellGone tells OnGone that a connection is done with.
-func (s *Server) tellGone(c *Client) {
-	if s.OnGone != nil {
-		defer s.observed()
-		s.OnGone(c)
-	}
-}

@@ -172,7 +172,7 @@ type LiveOptions struct {
 	Call    func(ctx context.Context, method string) error // asked before a method is looked for
 	// Share lets clients use shared objects; nil lets nobody.
 	Share   func(ctx context.Context, r *ShareRequest) (*sharedobject.Hub, error)
-	Methods Methods
+	Methods Caller             // Methods or those of package rpc; nil: none
 	Close   func(reason error) // see Session
 	// MergeWindow is PublishRequest.MergeWindow for all streams.
 	MergeWindow time.Duration
@@ -225,6 +225,9 @@ func (s *liveSession) Call(ctx context.Context, name string, args []amf.Value) (
 		if err := s.o.Call(ctx, name); err != nil {
 			return nil, err
 		}
+	}
+	if s.o.Methods == nil {
+		return nil, ErrNoMethod
 	}
 	return s.o.Methods.Call(ctx, name, args)
 }
@@ -288,6 +291,48 @@ func (m *Mux) Handler(app, instance string) Handler {
 		}
 	}
 	return nil
+}
+
+// Lifecycle is a Handler that keeps something running besides its clients' sessions, such as instances of an application. The server
+// calls it, also through a Mux.
+type Lifecycle interface {
+	// UnloadApp ends what runs of an application, whose clients have been told. It does not wait. Who connects later, when the
+	// application is loaded again, meets it anew.
+	UnloadApp(app string)
+	// Shutdown ends everything, for good, and returns when it has ended or ctx has. It may be called again.
+	Shutdown(ctx context.Context) error
+}
+
+// lifecycles are the handlers with a life of their own.
+func (m *Mux) lifecycles() []Lifecycle {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var list []Lifecycle
+	for _, h := range m.handlers {
+		if l, ok := h.(Lifecycle); ok {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// UnloadApp implements Lifecycle for the handlers that do.
+func (m *Mux) UnloadApp(app string) {
+	for _, l := range m.lifecycles() {
+		l.UnloadApp(app)
+	}
+}
+
+// Shutdown implements Lifecycle for the handlers that do, all at once.
+func (m *Mux) Shutdown(ctx context.Context) error {
+	list := m.lifecycles()
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, l := range list {
+		wg.Go(func() { errs[i] = l.Shutdown(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // Connect implements Handler. An application without a handler is rejected in the words of

@@ -107,7 +107,7 @@ func TestMux(t *testing.T) {
 	}
 	name := func(h Handler) string {
 		s, _ := h.Connect(t.Context(), nil, nil)
-		for k := range s.(*liveSession).o.Methods {
+		for k := range s.(*liveSession).o.Methods.(Methods) {
 			return k
 		}
 		return ""

@@ -76,6 +76,7 @@ func (c *Client) leave() {
 	c.streams.closeAll() // what a handler that was still running opened
 	c.server.forget(c)
 	reason = c.ended(reason)
+	defer c.departed(reason)
 	if c.session == nil {
 		return
 	}
@@ -184,7 +185,7 @@ func (c *Client) command(m *rtmp.Message) error {
 			return err
 		}
 		if bad.Known && (bad.Name == "_result" || bad.Name == "_error") {
-			c.calls.answer(bad.Transaction, nil, status.For(status.CallBadVersion))
+			c.calls.Answer(bad.Transaction, nil, status.For(status.CallBadVersion))
 			return c.conn.CountUnknown()
 		}
 		c.badVersion(m, bad)
@@ -192,10 +193,10 @@ func (c *Client) command(m *rtmp.Message) error {
 	}
 	switch cmd.Name {
 	case "_result":
-		c.calls.answer(cmd.Transaction, cmd.Arg(0), nil)
+		c.calls.Answer(cmd.Transaction, cmd.Arg(0), nil)
 		return nil
 	case "_error":
-		c.calls.fail(cmd.Transaction, cmd.Arg(0))
+		c.calls.Fail(cmd.Transaction, cmd.Arg(0))
 		return nil
 	case "onStatus":
 		return nil
@@ -206,7 +207,7 @@ func (c *Client) command(m *rtmp.Message) error {
 		// it sends is read when its connect has been decided.
 		c.allowSizes(true, false)
 		if !c.watch.isAccepted.Load() {
-			c.settle(c.calls.waits())
+			c.settle(c.calls.Waits())
 		}
 	}
 	return c.cmds.push(c, queuedCommand{Command: cmd, bytes: len(m.Payload)})

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -238,6 +239,9 @@ func (s *Server) Unload(app string) {
 			c.shutdown()
 		}
 	}
+	if l, ok := s.Handler.(Lifecycle); ok {
+		l.UnloadApp(app)
+	}
 	if s.OnUnload != nil {
 		s.OnUnload(app)
 	}
@@ -268,8 +272,8 @@ func (s *Server) stopping(app string) bool {
 
 // Shutdown ends the server in order: new clients get AppShutdown; those that understand a
 // reconnect request get one when ReconnectURL is set and ReconnectGrace to leave; everyone
-// else gets AppShutdown and close. It returns when all have left, or closes what is left when
-// ctx ends and returns its error.
+// else gets AppShutdown and close. It returns when all have left and a Handler that is a Lifecycle has
+// ended, or closes what is left when ctx ends and returns its error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()
 	s.draining.Store(true)
@@ -283,10 +287,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return s.rtmp.Shutdown(ctx)
+			return errors.Join(s.rtmp.Shutdown(ctx), s.endHandler(ctx))
 		}
 	}
-	return s.rtmp.Shutdown(ctx)
+	return errors.Join(s.rtmp.Shutdown(ctx), s.endHandler(ctx))
+}
+
+// endHandler ends what the handler keeps running, when all clients have left.
+func (s *Server) endHandler(ctx context.Context) error {
+	if l, ok := s.Handler.(Lifecycle); ok {
+		return l.Shutdown(ctx)
+	}
+	return nil
 }
 
 func (s *Server) askToReconnect(ctx context.Context) {
@@ -328,11 +340,14 @@ func (s *Server) askToReconnect(ctx context.Context) {
 	}
 }
 
-// Close ends everything at once.
+// Close ends everything at once; a Handler that is a Lifecycle gets Limits.HandlerTimeout to do so.
 func (s *Server) Close() error {
 	s.init()
 	s.draining.Store(true)
-	return s.rtmp.Close()
+	err := s.rtmp.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), s.limits.HandlerTimeout)
+	defer cancel()
+	return errors.Join(err, s.endHandler(ctx))
 }
 
 // Record records a refusal that was made outside RTMP, by an outlet: the log, the counters and

@@ -334,7 +334,7 @@ func (c *Client) media(m *rtmp.Message) error {
 	if _, pub := c.publication(m.StreamID); pub != nil && len(c.parked) == 0 {
 		return c.relay(m)
 	}
-	asked := c.calls.waits()
+	asked := c.calls.Waits()
 	if c.parkedBytes > maxParked {
 		asked = nil
 	}

@@ -195,3 +195,34 @@ func (ns *netStream) watched(pub *publication, now time.Time) {
 		ns.revoke(pub, refusalOf(StagePublish, err, status.For(status.PublishDenied, pub.name)))
 	}
 }
+
+// observed survives an observer that panics; it is to be deferred.
+func (s *Server) observed() {
+	if p := recover(); p != nil {
+		s.Log.Error("observer panicked", "panic", p, "stack", stack())
+	}
+}
+
+// tellSession tells OnSession that a session began or ended.
+func (s *Server) tellSession(c *Client, ended bool, reason error) {
+	if s.OnSession != nil {
+		defer s.observed()
+		s.OnSession(c, ended, reason)
+	}
+}
+
+// tellStream tells OnStream of e.
+func (s *Server) tellStream(c *Client, e StreamEvent) {
+	if s.OnStream != nil {
+		defer s.observed()
+		s.OnStream(c, e)
+	}
+}
+
+// tellGone tells OnGone that a connection is done with.
+func (s *Server) tellGone(c *Client) {
+	if s.OnGone != nil {
+		defer s.observed()
+		s.OnGone(c)
+	}
+}

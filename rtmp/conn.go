@@ -11,6 +11,7 @@ import (
 
 	"penstock/rtmp/chunk"
 	"penstock/rtmp/handshake"
+	"penstock/rtmp/internal/ping"
 	"penstock/rtmp/internal/socket"
 )
 
@@ -74,10 +75,11 @@ type Conn struct {
 	lastRead  atomic.Int64 // unix ns of the last byte received
 	bytesIn   atomic.Uint64
 	bytesOut  atomic.Uint64
-	peerAcked atomic.Uint32                // last Acknowledgement of the peer
-	finishing atomic.Bool                  // what arrives is discarded
-	finSent   atomic.Bool                  // set just before FIN is sent
-	peerEnd   atomic.Int32                 // a PeerEnd
+	peerAcked atomic.Uint32 // last Acknowledgement of the peer
+	finishing atomic.Bool   // what arrives is discarded
+	finSent   atomic.Bool   // set just before FIN is sent
+	peerEnd   atomic.Int32  // a PeerEnd
+	pings     ping.Table
 	finishBy  atomic.Int64                 // unix ns by which the last words must be written, 0 while not finishing
 	newLimits atomic.Pointer[chunk.Limits] // for the reader to take over at its next read
 
@@ -286,15 +288,36 @@ func (c *Conn) plumb(m *Message) (bool, error) {
 		case EventPingRequest:
 			return true, c.Send(NewUserControl(EventPingResponse, u.Value))
 		case EventPingResponse:
+			c.pings.Response(u.Value, time.Now())
 			return true, nil // any byte counts as life; LastRead has noted it
 		}
 	}
 	return false, nil
 }
 
-// Ping sends a ping request with our clock in ms. The answer shows in LastRead.
+// Ping sends a ping request with our clock in ms. The answer shows in LastRead and RTT.
 func (c *Conn) Ping() error {
-	return c.Send(NewUserControl(EventPingRequest, uint32(time.Now().UnixMilli())))
+	return c.Send(NewUserControl(EventPingRequest, c.pings.Request(time.Now(), nil)))
+}
+
+// RTT is the round trip of the last ping request that was answered, by Ping or RoundTrip; 0 before the first.
+func (c *Conn) RTT() time.Duration { return c.pings.RTT() }
+
+// RoundTrip sends a ping request and waits for the response, which needs a goroutine in ReadMessage. Not every peer answers pings
+// (OBS Studio does not): the error is then the cause of ctx's end.
+func (c *Conn) RoundTrip(ctx context.Context) (time.Duration, error) {
+	done := make(chan time.Duration, 1)
+	if err := c.Send(NewUserControl(EventPingRequest, c.pings.Request(time.Now(), done))); err != nil {
+		return 0, err
+	}
+	select {
+	case d := <-done:
+		return d, nil
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	case <-c.ctx.Done():
+		return 0, context.Cause(c.ctx)
+	}
 }
 
 // CountUnknown spends one of the messages a peer may send that nothing can be done with; the

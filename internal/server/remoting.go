@@ -10,8 +10,8 @@ import (
 	"penstock/app"
 	"penstock/internal/config"
 	"penstock/internal/page"
-	"penstock/internal/remoting"
 	"penstock/internal/tunnel"
+	"penstock/remoting"
 )
 
 // newGateway serves Flash Remoting; nil when the configuration does not want that.

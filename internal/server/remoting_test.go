@@ -11,7 +11,7 @@ import (
 
 	"penstock/amf"
 	"penstock/internal/config"
-	"penstock/internal/remoting"
+	"penstock/remoting"
 )
 
 // The gateway of a running server calls the methods of its applications, under their rules; what it refuses is recorded.

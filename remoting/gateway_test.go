@@ -35,6 +35,7 @@ func gateway(t *testing.T, o Options) (url string) {
 			"who": func(context.Context, []amf.Value) (amf.Value, error) {
 				return c.Query.Get("user") + "@" + c.Instance, nil
 			},
+			"pass":  func(context.Context, []amf.Value) (amf.Value, error) { return c.Query.Get("pass"), nil },
 			"count": func(context.Context, []amf.Value) (amf.Value, error) { count++; return count, nil },
 			"fail":  func(context.Context, []amf.Value) (amf.Value, error) { return nil, errors.New("secret detail") },
 			"words": func(context.Context, []amf.Value) (amf.Value, error) {
@@ -96,7 +97,7 @@ func ask(t *testing.T, url string, p *Packet) *Packet {
 
 func credentials(user string) []Header {
 	return []Header{{Name: "credentials", MustUnderstand: true, Value: amf.NewObject(
-		amf.Prop{Key: "userid", Value: user}, amf.Prop{Key: "password", Value: "p&ss/="})}}
+		amf.Prop{Key: "userid", Value: user}, amf.Prop{Key: "password", Value: "p&s +%s/="})}}
 }
 
 // Each call and its answer, in both versions: a value, or "CODE: description".
@@ -116,6 +117,8 @@ func TestCalls(t *testing.T) {
 		{"an instance", "/chat/room", nil, "who", nil, `"@room"`},
 		{"an instance in the target", "", nil, "chat/room.who", nil, `"@room"`},
 		{"credentials", "", credentials("ann"), "chat.who", nil, `"ann@_definst_"`},
+		{"password", "?pass=mine", credentials("ann"), "chat.pass", nil, `"p&s +%s/="`},
+		{"password in the query", "?pass=a%26b%20c+d", nil, "chat.pass", nil, `"a&b c+d"`},
 		{"user in the query", "?user=bob", nil, "chat.who", nil, `"bob@_definst_"`},
 
 		{"no such method", "", nil, "chat.nothing", nil, "NetConnection.Call.Failed: Method not found (nothing)."},

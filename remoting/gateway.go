@@ -199,26 +199,36 @@ func (b *batch) connect(application string) *connection {
 		FlashVer: "AMF gateway", PageURL: b.r.Referer(), Timeout: b.h.o.Limits.Timeout,
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return b.h.o.Dial(b.r) },
 	}
-	app := application + b.query()
+	app := application + query(b.r.URL.RawQuery, b.headers)
 	cfg.Properties = []amf.Prop{{Key: "app", Value: app}}
 	c.client, c.err = rtmp.Dial(b.ctx, "rtmp://gateway/app", cfg)
 	return c
 }
 
-// query is what follows an application's name: the request's own query, and the user of a Credentials header.
-func (b *batch) query() string {
-	q := b.r.URL.Query()
-	for _, h := range b.headers {
-		if props, ok := amf.PropsOf(h.Value); ok && strings.EqualFold(h.Name, "Credentials") {
-			o := &amf.Object{Props: props}
-			q["user"], q["pass"] = []string{o.String("userid")}, []string{o.String("password")}
+// query is what follows an application's name: the request's own query, in which the user of a Credentials header replaces another.
+func query(raw string, headers []Header) string {
+	for _, h := range headers {
+		props, ok := amf.PropsOf(h.Value)
+		if !ok || !strings.EqualFold(h.Name, "Credentials") {
+			continue
 		}
+		var pairs []string
+		for pair := range strings.SplitSeq(raw, "&") {
+			if name, _, _ := strings.Cut(pair, "="); pair != "" && name != "user" && name != "pass" {
+				pairs = append(pairs, pair)
+			}
+		}
+		o := &amf.Object{Props: props}
+		raw = strings.Join(append(pairs, "user="+escape(o.String("userid")), "pass="+escape(o.String("password"))), "&")
 	}
-	if len(q) == 0 {
+	if raw == "" {
 		return ""
 	}
-	return "?" + url.Values(q).Encode()
+	return "?" + raw
 }
+
+// escape escapes a value as package app reads it, for which a plus is a plus.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 // refused is the fault of a call that a server or an application refused.
 func refused(call Body, err error) Body {

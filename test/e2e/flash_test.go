@@ -11,12 +11,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"penstock/test/process"
 )
 
 // flashPages is a folder with the movie of test/flash, compiled, its page, and Ruffle to play it.
 func flashPages(t *testing.T) string {
 	t.Helper()
-	dir, source := t.TempDir(), filepath.Join(root(), "test", "flash")
+	dir, source := t.TempDir(), filepath.Join(process.Root(), "test", "flash")
 	haxe := exec.Command("haxe", "-cp", source, "-main", "Movie", "-swf", filepath.Join(dir, "movie.swf"),
 		"-swf-version", "11", "-swf-header", "320:240:25:FFFFFF")
 	if out, err := haxe.CombinedOutput(); err != nil {
@@ -27,7 +29,7 @@ func flashPages(t *testing.T) string {
 		err = os.WriteFile(filepath.Join(dir, "index.html"), page, 0o600)
 	}
 	if err == nil {
-		err = os.CopyFS(filepath.Join(dir, "ruffle"), os.DirFS(filepath.Join(root(), "test", "node_modules", "@ruffle-rs", "ruffle")))
+		err = os.CopyFS(filepath.Join(dir, "ruffle"), os.DirFS(filepath.Join(process.Root(), "test", "node_modules", "@ruffle-rs", "ruffle")))
 	}
 	if err != nil {
 		t.Fatalf("%v; scripts/setup installs what these tests need", err)
@@ -65,7 +67,7 @@ func TestFlashMovie(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "penstock.yaml")
 	text := fmt.Sprintf("scripts: %q\nhttp: {pages: %q}\nlog: {level: debug}\napps: {live: {}, members: {connect: {users: {ann: %q}}}}\n",
-		filepath.Join(root(), "test", "flash", "applications"), pages, strings.TrimSpace(string(hashed)))
+		filepath.Join(process.Root(), "test", "flash", "applications"), pages, strings.TrimSpace(string(hashed)))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -108,9 +110,9 @@ func TestFlashMovie(t *testing.T) {
 		`refusal.rule=apps.members.connect.users refusal.code=NetConnection.Connect.Rejected .*refusal.app=members`,
 	} {
 		line := regexp.MustCompile(want)
-		until(t, 10*time.Second, "the log has "+want, func() bool { return line.MatchString(s.stderr.String()) }, s.process)
+		until(t, 10*time.Second, "the log has "+want, func() bool { return line.MatchString(s.Stderr.String()) }, s.Process)
 	}
-	if n := strings.Count(s.stderr.String(), " app=desk instance=room "); n != 1 {
+	if n := strings.Count(s.Stderr.String(), " app=desk instance=room "); n != 1 {
 		t.Errorf("the three calls of one frame made %d connections", n)
 	}
 	if strings.Contains(strings.Join(said, " "), "secret") {

@@ -24,18 +24,25 @@ type Admission struct {
 	unanswered *unanswered
 }
 
-// New compiles the rules of applications. Addresses in exempt are not counted one by one. Close it when the server has ended.
-func New(apps map[string]config.App, exempt config.Networks, log *slog.Logger) (*Admission, error) {
-	ad := &Admission{authority: auth.New(log), apps: make(map[string]*Rules, len(apps)), unanswered: newUnanswered()}
+// Options are what the rules of all applications share.
+type Options struct {
+	Exempt config.Networks // addresses that are not counted one by one
+	Hooks  hook.Observer   // hears how hooks answer; nil: nobody does
+	Log    *slog.Logger
+}
+
+// New compiles the rules of applications. Close it when the server has ended.
+func New(apps map[string]config.App, o Options) (*Admission, error) {
+	ad := &Admission{authority: auth.New(o.Log), apps: make(map[string]*Rules, len(apps)), unanswered: newUnanswered()}
 	for name, a := range apps {
-		rules, err := ad.compile(name, a, log)
+		rules, err := ad.compile(name, a, o)
 		if err != nil {
 			ended, cancel := context.WithCancel(context.Background())
 			cancel()
 			ad.Close(ended)
 			return nil, err
 		}
-		rules.exempt = exempt
+		rules.exempt = o.Exempt
 		ad.apps[name] = rules
 	}
 	return ad, nil
@@ -80,7 +87,7 @@ func (r *Rules) close(ctx context.Context) {
 	r.hooks.Close(ctx)
 }
 
-func (ad *Admission) compile(name string, a config.App, log *slog.Logger) (*Rules, error) {
+func (ad *Admission) compile(name string, a config.App, o Options) (*Rules, error) {
 	r := &Rules{name: name, path: "apps." + name, words: a.Refusals}
 	for _, of := range []struct {
 		action auth.Action
@@ -107,7 +114,7 @@ func (ad *Admission) compile(name string, a config.App, log *slog.Logger) (*Rule
 	}
 	r.quota = quota.New(name, r.path+".limits", quotaLimits(a.Limits))
 	var err error
-	r.hooks, err = newHooks(name, r.path+".hooks", a.Hooks, log)
+	r.hooks, err = newHooks(name, r.path+".hooks", a.Hooks, o)
 	return r, err
 }
 
@@ -149,13 +156,13 @@ func quotaLimits(l config.AppLimits) quota.Limits {
 }
 
 // newHooks returns nil without hooks.
-func newHooks(name, path string, c config.Hooks, log *slog.Logger) (*hook.Hooks, error) {
+func newHooks(name, path string, c config.Hooks, shared Options) (*hook.Hooks, error) {
 	if !c.Used() {
 		return nil, nil
 	}
 	o := hook.Options{
 		App: name, Path: path, URLs: make(map[hook.Event]string), Secret: c.Secret, Format: c.Format, Timeout: time.Duration(c.Timeout),
-		AllowWhenDown: c.WhenDown == "allow", Log: log,
+		AllowWhenDown: c.WhenDown == "allow", Log: shared.Log, Observer: shared.Hooks,
 	}
 	for event, url := range c.Addresses() {
 		o.URLs[hook.Event(event)] = url

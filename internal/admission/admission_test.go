@@ -29,7 +29,7 @@ func admit(t *testing.T, change func(*config.App)) *Admission {
 	if change != nil {
 		change(&a)
 	}
-	ad, err := New(map[string]config.App{"live": a}, config.MustNetworks("loopback"), slog.New(slog.DiscardHandler))
+	ad, err := New(map[string]config.App{"live": a}, Options{Exempt: config.MustNetworks("loopback"), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		a := config.DefaultApp()
 		change(&a)
-		if _, err := New(map[string]config.App{"live": a, "other": config.DefaultApp()}, config.Networks{}, slog.New(slog.DiscardHandler)); err == nil {
+		if _, err := New(map[string]config.App{"live": a, "other": config.DefaultApp()}, Options{Log: slog.New(slog.DiscardHandler)}); err == nil {
 			t.Error("is taken")
 		}
 	}

@@ -65,6 +65,7 @@ type Options struct {
 	AllowWhenDown bool
 	Log           *slog.Logger
 	Transport     http.RoundTripper // nil: over the network
+	Observer      Observer          // nil: nobody
 }
 
 // Bounds of what waits and what is read.

@@ -35,7 +35,9 @@ func (s *Session) send(it *item) {
 	ctx, cancel := context.WithDeadline(s.hooks.ctx, it.deadline)
 	defer cancel()
 	var r result
+	begin := time.Now()
 	r.answer, r.err = s.hooks.post(ctx, it.m, 1)
+	s.hooks.observe(it.m.Event, outcome(r.answer, r.err), begin)
 	if ctx.Err() != nil && r.err != nil {
 		r.err = errLate
 	}
@@ -78,13 +80,16 @@ func (s *Session) insist(m *Message, attempt int) {
 			s.patience(attempt - 1)
 		}
 		ctx, cancel := context.WithTimeout(s.hooks.ctx, s.hooks.o.Timeout)
+		begin := time.Now()
 		_, err := s.hooks.post(ctx, m, attempt)
 		cancel()
-		switch {
-		case err == nil, errors.Is(err, errNonsense): // what it thinks of an end does not matter
+		if err == nil || errors.Is(err, errNonsense) { // what it thinks of an end does not matter
+			s.hooks.observe(m.Event, Taken, begin)
 			return
-		case attempt >= maxAttempts, s.hooks.ctx.Err() != nil:
-			s.hooks.warn("event not delivered", m, err)
+		}
+		s.hooks.observe(m.Event, outcome(answer{}, err), begin)
+		if attempt >= maxAttempts || s.hooks.ctx.Err() != nil {
+			s.hooks.lost("event not delivered", m, err)
 			return
 		}
 	}

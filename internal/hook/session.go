@@ -137,7 +137,7 @@ func (s *Session) tell(e Event, d Details) {
 	}
 	it := &item{m: s.message(e, d)}
 	if err := s.push(it); err != nil {
-		s.hooks.warn("event left out", it.m, err)
+		s.hooks.lost("event left out", it.m, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"penstock/app"
 )
@@ -26,6 +27,8 @@ func TestDocumentation(t *testing.T) {
 	}
 	m, _ := start(t)
 	m.Refusal(&app.Refusal{Cause: app.CauseLimit})
+	m.o.Hooks.HookAnswered("publish", "allowed", time.Second)
+	m.o.Hooks.HookLost("stop")
 	m.o.Server.Record(&app.Refusal{Cause: app.CauseLimit, Rule: "connections"})
 	there := names(`(?m)^# HELP (penstock_\w+) `, scrape(m))
 	told := names("`(penstock_[a-z_]+)[`{]", string(b))

@@ -16,10 +16,11 @@ import (
 	"penstock/status"
 )
 
-// Options configure Metrics. Server and Journal are required.
+// Options configure Metrics. Server, Journal and Hooks are required.
 type Options struct {
 	Server  *app.Server
 	Journal *journal.Journal
+	Hooks   *Hooks
 	Apps    []string // the configured ones; others are told together as "other"
 	Version string
 }
@@ -63,14 +64,18 @@ func New(o Options) *Metrics {
 	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
 	}
-	short := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
-	m.handshake = histogram("penstock_handshake_seconds", "From the acceptance of a connection to the end of its handshake, of accepted clients.", short)
-	m.connect = histogram("penstock_connect_seconds", "From the end of the handshake to the answer that accepts the client.", short)
+	m.handshake = histogram("penstock_handshake_seconds", "From the acceptance of a connection to the end of its handshake, of accepted clients.", brief())
+	m.connect = histogram("penstock_connect_seconds", "From the end of the handshake to the answer that accepts the client.", brief())
 	m.firstFrame = histogram("penstock_first_frame_seconds",
-		"From the command play, or from the publisher's coming when the player waited for one, to the first frame for the player.", short)
-	m.registry.MustRegister(m.refusals, m.handshake, m.connect, m.firstFrame, (*collector)(m),
+		"From the command play, or from the publisher's coming when the player waited for one, to the first frame for the player.", brief())
+	m.registry.MustRegister(m.refusals, m.handshake, m.connect, m.firstFrame, o.Hooks.took, o.Hooks.lost, (*collector)(m),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// brief are buckets, in seconds, for what takes milliseconds when all is well.
+func brief() []float64 {
+	return []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 }
 
 // Handler answers in the text format of Prometheus.

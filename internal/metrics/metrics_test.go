@@ -29,7 +29,7 @@ func start(t *testing.T) (m *Metrics, url string) {
 	mux.Handle("live", app.Live(app.LiveOptions{}))
 	srv := &app.Server{Handler: mux, Log: log}
 	j := journal.Open(journal.Options{Repeats: 10, Log: log})
-	m = New(Options{Server: srv, Journal: j, Apps: []string{"live"}, Version: "v1"})
+	m = New(Options{Server: srv, Journal: j, Hooks: NewHooks(), Apps: []string{"live"}, Version: "v1"})
 	srv.OnRefusal, srv.OnSession, srv.OnStream, srv.OnGone = m.Refusal, m.Session, m.Stream, m.Gone
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

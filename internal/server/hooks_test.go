@@ -273,3 +273,26 @@ func TestHookDown(t *testing.T) {
 		})
 	}
 }
+
+// The metrics have how long a program took, by event and outcome.
+func TestHookMetrics(t *testing.T) {
+	s := hooked(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"allow":%t}`, r.Header.Get("Penstock-Event") != "publish")
+	}), nil)
+	c := dial(t, "rtmp://"+s.rtmp+"/live", nil)
+	if _, err := c.Publish(t.Context(), "cam"); err == nil {
+		t.Fatal("published")
+	}
+	_ = c.Close()
+	want := []string{`{event="connect",outcome="allowed"} 1`, `{event="publish",outcome="refused"} 1`, `{event="disconnect",outcome="taken"} 1`}
+	text := ""
+	missing := func() bool {
+		_, text = call(t, "GET", "http://"+s.http+"/metrics", "", "")
+		return slices.ContainsFunc(want, func(w string) bool { return !strings.Contains(text, "penstock_hook_seconds_count"+w) })
+	}
+	for deadline := time.Now().Add(20 * time.Second); missing(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("want %q in\n%s", want, text)
+		}
+	}
+}

@@ -35,7 +35,7 @@ func (s *Server) observe() {
 	}
 	all := &observers{recent: page.NewRecent(recentShown), journal: journal.Open(o)}
 	all.metrics = metrics.New(metrics.Options{
-		Server: s.app, Journal: all.journal, Apps: slices.Collect(maps.Keys(c.Applications())), Version: s.o.Version,
+		Server: s.app, Journal: all.journal, Hooks: s.hooks, Apps: slices.Collect(maps.Keys(c.Applications())), Version: s.o.Version,
 	})
 	if a := c.Log.Access; a.File != "" {
 		all.access = accesslog.Open(accesslog.Options{

@@ -16,6 +16,7 @@ import (
 	"penstock/app"
 	"penstock/internal/admission"
 	"penstock/internal/config"
+	"penstock/internal/metrics"
 	"penstock/internal/operator"
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/tunnel"
@@ -41,6 +42,7 @@ type Server struct {
 	httpListener net.Listener // nil when HTTP is off
 	viewers      *httpflv.Handler
 	tunnel       *tunnel.Handler // nil when RTMP is not let in through HTTP
+	hooks        *metrics.Hooks
 	admission    *admission.Admission
 	operators    *operator.Authority
 	objects      *objects
@@ -72,11 +74,11 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, o: o}
+	s := &Server{config: c, o: o, hooks: metrics.NewHooks()}
 	if s.rtmpListener, err = listen("rtmp", c.RTMP.Listen); err != nil {
 		return nil, err
 	}
-	if s.admission, err = admission.New(c.Applications(), c.ExemptNetworks, o.Log); err != nil {
+	if s.admission, err = admission.New(c.Applications(), admission.Options{Exempt: c.ExemptNetworks, Hooks: s.hooks, Log: o.Log}); err != nil {
 		_ = s.rtmpListener.Close()
 		return nil, err
 	}

@@ -72,6 +72,18 @@ func (c *Client) call(cmd *rtmp.Command) {
 	}
 }
 
+// Reserved tells whether a command is the protocol's, so that no Caller is ever asked for it.
+func Reserved(name string) bool {
+	switch name {
+	case "connect", "close", "_result", "_error", "onStatus",
+		"createStream", "deleteStream", "releaseStream", "FCPublish", "FCUnpublish", "FCSubscribe", "FCUnsubscribe",
+		"getStreamLength", "checkBandwidth", "_checkbw",
+		"publish", "play", "play2", "closeStream", "pause", "pauseRaw", "seek", "receiveAudio", "receiveVideo":
+		return true
+	}
+	return false
+}
+
 // calling is a call that is being executed.
 type calling struct {
 	client *Client

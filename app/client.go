@@ -144,6 +144,9 @@ func (c *Client) Calls() (answered, refused uint64) {
 	return c.answeredCalls.Load(), c.refusedCalls.Load()
 }
 
+// PendingCalls is how many calls wait for this client's answer.
+func (c *Client) PendingCalls() int { return c.calls.Len() }
+
 // OnClose has f called once, with the reason, when the connection has ended and Session.Close has returned, also of a client that was
 // never accepted; at once when that is past. f must not block.
 func (c *Client) OnClose(f func(reason error)) {

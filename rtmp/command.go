@@ -338,6 +338,14 @@ func (c *Client) call(ctx context.Context, name string, args ...amf.Value) (amf.
 	}
 }
 
+type clientKey struct{}
+
+// ClientOf is the client whose ClientConfig.Handler was given ctx, nil for another ctx: a handler can be called before Dial has returned.
+func ClientOf(ctx context.Context) *Client {
+	c, _ := ctx.Value(clientKey{}).(*Client)
+	return c
+}
+
 // serve answers a call of the server's.
 func (c *Client) serve(cmd *Command) error {
 	if c.cfg.Handler == nil {
@@ -351,7 +359,7 @@ func (c *Client) serve(cmd *Command) error {
 			StreamID: cmd.StreamID, Args: []amf.Value{info}})
 	}
 	return c.callback(func() {
-		v, err := c.cfg.Handler(c.conn.Context(), cmd)
+		v, err := c.cfg.Handler(context.WithValue(c.conn.Context(), clientKey{}, c), cmd)
 		if err == nil {
 			v, err = amf.ToValue(v)
 		}

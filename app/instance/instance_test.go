@@ -366,11 +366,16 @@ func TestDirectory(t *testing.T) {
 	if n := len(d.Clients("live", "x")); n != 2 {
 		t.Errorf("%d clients of live/x", n)
 	}
+	room := w.h.Instance("room", "a")
 	if !d.UnloadInstance("live", "x", "Closed.") || d.UnloadInstance("live", "y", "") || !d.UnloadInstance("room", "a", "") {
 		t.Error("live/x and room/a are there, live/y is not")
 	}
 	<-plain.Done()
 	wantCode(t, plain.Err(), status.ConnectAppShutdown, "Closed.")
+	<-room.Done()
+	if n := w.Refusals().ByCause[app.CauseOperator]; n != 3 {
+		t.Errorf("%d refusals are counted, want one for each client", n)
+	}
 }
 
 // Clients come and go while instances stop: nobody is lost between an old instance and a new one, and each stops once.

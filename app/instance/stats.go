@@ -96,18 +96,15 @@ func clientsOf(s *app.Server, application, name string) []*app.Client {
 	return slices.DeleteFunc(s.Clients(), func(c *app.Client) bool { return c.App != application || c.Instance != name })
 }
 
-// UnloadInstance implements Source.
+// UnloadInstance implements Source. The clients' refusals are recorded, as of app.Server.EndInstance.
 func (d *Directory) UnloadInstance(app, name, reason string) bool {
+	found := d.Server.EndInstance(app, name, shutdownStatus(app, reason)) > 0
 	for _, s := range d.Sources {
 		if s.UnloadInstance(app, name, reason) {
-			return true
+			found = true
 		}
 	}
-	clients := clientsOf(d.Server, app, name)
-	for _, c := range clients {
-		c.Disconnect(shutdownStatus(app, reason))
-	}
-	return len(clients) > 0
+	return found
 }
 
 // shutdownStatus is what clients of an application or instance that ends are told.

@@ -33,6 +33,13 @@ func (t *Table) Waits() <-chan struct{} {
 	return t.asked
 }
 
+// Len is how many wait.
+func (t *Table) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting)
+}
+
 // Add enters a call. done is called with its answer, by whoever brings it and without the table's lock, unless Remove comes first.
 // The error is a *rtmp.LimitError when too many wait.
 func (t *Table) Add(done func(amf.Value, error)) (transaction float64, err error) {

@@ -42,6 +42,9 @@ func TestTable(t *testing.T) {
 	if !errors.As(err, &limit) || limit.Option != Option {
 		t.Errorf("third call: %v", err)
 	}
+	if table.Len() != 2 {
+		t.Errorf("%d wait", table.Len())
+	}
 	table.Answer(99, nil, nil) // to nothing
 	table.Answer(first, "yes", nil)
 	table.Answer(first, "again", nil)

@@ -331,6 +331,9 @@ func (s *Server) Block(b Block) error {
 			c.expel(RuleBlock, status.New(status.ConnectRejected, b.text()))
 		}
 	}
+	if s.OnBlock != nil {
+		s.OnBlock(b)
+	}
 	return nil
 }
 

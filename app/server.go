@@ -128,6 +128,9 @@ type Server struct {
 	OnGone func(c *Client)
 	// OnUnload is called by Unload when the clients of the application have been told. May be nil.
 	OnUnload func(app string)
+	// OnBlock is called by Block when the network is blocked and its clients have been told, for those who are no clients of this
+	// server: an outlet's. May be nil.
+	OnBlock func(Block)
 	// Trace sees every message of every connection. May be nil.
 	Trace func(nc net.Conn) rtmp.TraceFunc
 

@@ -98,29 +98,42 @@ func newOperators(c config.Console, passwords *password.Checker, log *slog.Logge
 func (s *Server) newViewers() *httpflv.Handler {
 	c, srv, ad, log := s.config, s.app, s.admission, s.o.Log
 	apps := c.Applications()
+	refuse := func(refusal *app.Refusal, r *http.Request) error {
+		if refusal == nil {
+			return nil
+		}
+		refusal.FlashVer = r.UserAgent()
+		if st := ad.Words(refusal); st != nil {
+			refusal.Status = st
+		}
+		srv.Record(refusal)
+		return errors.New(refusal.Status.Description)
+	}
 	return httpflv.New(srv.Registry, httpflv.Options{
 		Wait: orNever(c.HTTP.Wait), Linger: orNever(c.HTTP.Linger), WriteTimeout: time.Duration(c.Limits.WriteTimeout),
 		Queue: c.Limits.Queue(), Viewers: c.Limits.HTTPViewers, Log: log,
 		HideNames: true, // who may play a stream need not know the others
+		Barred: func(r *http.Request, key string) error {
+			if _, ok := s.operators.LoggedIn(r); ok {
+				return nil
+			}
+			return refuse(shutOut(srv, r, key), r)
+		},
 		Allow: func(r *http.Request, key string) (string, error) {
 			if _, ok := s.operators.LoggedIn(r); ok {
 				return key, nil // the console has a picture of every stream
 			}
-			refusal, as := shutOut(srv, r, key), ""
-			if refusal == nil {
-				as, refusal = mayView(apps, ad, r, key)
-			}
-			if refusal == nil {
-				return as, nil
-			}
-			refusal.FlashVer = r.UserAgent()
-			if st := ad.Words(refusal); st != nil {
-				refusal.Status = st
-			}
-			srv.Record(refusal)
-			return "", errors.New(refusal.Status.Description)
+			as, refusal := mayView(apps, ad, r, key)
+			return as, refuse(refusal, r)
 		},
 	})
+}
+
+// recheckViewers ends players over HTTP whom the operator has shut out.
+func (s *Server) recheckViewers() {
+	if s.viewers != nil {
+		s.viewers.Recheck()
+	}
 }
 
 // shutOut is the operator's word, which comes before every rule.

@@ -138,8 +138,13 @@ func (s *Server) newAppServer(t *tls.Config, registry *media.Registry) *app.Serv
 		Identity: app.Identity{FMSVer: c.Identity.FMSVersion, Capabilities: c.Identity.Capabilities, Version: c.Identity.Version},
 		Exempt:   c.ExemptNetworks.Prefixes(), NoBWDone: !c.OnBWDone,
 		ReconnectURL: c.Shutdown.ReconnectURL, ReconnectGrace: time.Duration(c.Shutdown.ReconnectGrace),
-		Words: ad.Words, OnUnload: s.scripts.unload,
+		Words: ad.Words,
 	}
+	srv.OnUnload = func(name string) {
+		s.scripts.unload(name)
+		s.recheckViewers()
+	}
+	srv.OnBlock = func(app.Block) { s.recheckViewers() }
 	if len(c.HTTP.PolicyDomains) > 0 {
 		_, port, _ := net.SplitHostPort(c.RTMP.Listen)
 		srv.Policy = crossDomain(c.HTTP.PolicyDomains, port)

@@ -13,9 +13,12 @@ package httpflv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +51,10 @@ type Options struct {
 	// view. Unless HideNames is set, it is also asked before a stream's name is
 	// told in an answer to the same request.
 	Allow func(r *http.Request, key string) (as string, err error)
+	// Barred is asked about a request before Allow and once more when its viewer is
+	// counted, and by Recheck about all viewers; an error is answered with 403 and
+	// its text, or ends the viewer. Default: nobody is.
+	Barred func(r *http.Request, key string) error
 	// HideNames keeps the names of other streams out of the answer 404.
 	HideNames bool
 	Log       *slog.Logger // default: nothing is logged
@@ -69,6 +76,9 @@ func (o Options) withDefaults() Options {
 	if o.Allow == nil {
 		o.Allow = func(*http.Request, string) (string, error) { return "", nil }
 	}
+	if o.Barred == nil {
+		o.Barred = func(*http.Request, string) error { return nil }
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -86,14 +96,29 @@ type Handler struct {
 	stop context.CancelFunc
 
 	mu      sync.Mutex
-	viewers map[string]int
-	total   int
-	idle    sync.Cond // total is 0
+	viewers map[*viewing]struct{}
+	idle    sync.Cond // there are no viewers
 }
+
+// viewing is a request that is being served.
+type viewing struct {
+	r   *http.Request
+	key string
+	end context.CancelCauseFunc
+}
+
+// barred is why the operator ended a viewer.
+type barred struct{ error }
+
+// Unwrap returns what Options.Barred returned.
+func (b *barred) Unwrap() error { return b.error }
+
+// errStopping is why Close ends viewers.
+var errStopping = errors.New("the server is shutting down")
 
 // New returns a handler that serves the streams of r.
 func New(r *media.Registry, o Options) *Handler {
-	h := &Handler{r: r, o: o.withDefaults(), viewers: make(map[string]int)}
+	h := &Handler{r: r, o: o.withDefaults(), viewers: make(map[*viewing]struct{})}
 	h.idle.L = &h.mu
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
@@ -105,7 +130,7 @@ func (h *Handler) Close() {
 	h.stop()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.total > 0 {
+	for len(h.viewers) > 0 {
 		h.idle.Wait()
 	}
 }
@@ -114,35 +139,46 @@ func (h *Handler) Close() {
 func (h *Handler) Viewers() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	m := make(map[string]int, len(h.viewers))
-	for k, n := range h.viewers {
-		m[k] = n
+	m := make(map[string]int)
+	for v := range h.viewers {
+		m[v.key]++
 	}
 	return m
 }
 
+// Recheck ends the viewers that are barred now, and returns how many. It does not wait until they are gone.
+func (h *Handler) Recheck() int {
+	h.mu.Lock()
+	all := slices.Collect(maps.Keys(h.viewers))
+	h.mu.Unlock()
+	n := 0
+	for _, v := range all {
+		if err := h.o.Barred(v.r, v.key); err != nil {
+			v.end(&barred{err})
+			n++
+		}
+	}
+	return n
+}
+
 // enter counts a viewer in; the reason of a refusal is returned as text.
-func (h *Handler) enter(key string) (refusal string) {
+func (h *Handler) enter(v *viewing) (refusal string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.ctx.Err() != nil:
-		return "the server is shutting down"
-	case h.o.Viewers >= 0 && h.total >= h.o.Viewers:
+		return errStopping.Error()
+	case h.o.Viewers >= 0 && len(h.viewers) >= h.o.Viewers:
 		return fmt.Sprintf("the limit of %d viewers is reached", h.o.Viewers)
 	}
-	h.total++
-	h.viewers[key]++
+	h.viewers[v] = struct{}{}
 	return ""
 }
 
-func (h *Handler) leave(key string) {
+func (h *Handler) leave(v *viewing) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.viewers[key]--; h.viewers[key] == 0 {
-		delete(h.viewers, key)
-	}
-	if h.total--; h.total == 0 {
+	if delete(h.viewers, v); len(h.viewers) == 0 {
 		h.idle.Broadcast()
 	}
 }
@@ -170,6 +206,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no stream has this address: it is /APPLICATION/STREAM.flv", http.StatusNotFound)
 		return
 	}
+	if err := h.o.Barred(r, key); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
 	as, err := h.o.Allow(r, key)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
@@ -178,25 +218,35 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if as != "" {
 		key = as
 	}
-	if refusal := h.enter(key); refusal != "" {
+	ctx, end := context.WithCancelCause(r.Context())
+	defer end(nil)
+	defer context.AfterFunc(h.ctx, func() { end(errStopping) })()
+	v := &viewing{r: r, key: key, end: end}
+	if refusal := h.enter(v); refusal != "" {
 		head.Set("Retry-After", "10")
 		http.Error(w, refusal, http.StatusServiceUnavailable)
 		return
 	}
-	defer h.leave(key)
-	h.serve(w, r, key)
+	defer h.leave(v)
+	// Whoever was barred between the first question and here, Recheck has not seen.
+	if err := h.o.Barred(r, key); err != nil {
+		end(&barred{err})
+	}
+	h.serve(ctx, w, r, key)
 }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, key string) {
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(h.ctx, cancel)()
-	if !h.await(ctx, r, key) {
-		if ctx.Err() == nil {
-			http.Error(w, h.notLive(r, key), http.StatusNotFound)
-		} else {
-			http.Error(w, "the server is shutting down", http.StatusServiceUnavailable)
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, key string) {
+	live := h.await(ctx, r, key)
+	if cause := context.Cause(ctx); cause != nil {
+		code := http.StatusServiceUnavailable
+		if _, ok := cause.(*barred); ok {
+			code = http.StatusForbidden
 		}
+		http.Error(w, cause.Error(), code)
+		return
+	}
+	if !live {
+		http.Error(w, h.notLive(r, key), http.StatusNotFound)
 		return
 	}
 	switch {

@@ -3,15 +3,18 @@ package httpflv
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
 	"penstock/flv"
@@ -453,5 +456,83 @@ func TestQueueEnds(t *testing.T) {
 func TestRedact(t *testing.T) {
 	for key, short := range map[string]string{"live/0123456789": "live/012…", "live/": "live/…", "ääää": "ä…", "": "…"} {
 		want(t, redact(key), short)
+	}
+}
+
+// Recheck ends those who are barred, also while they wait for a publisher, and leaves the others.
+func TestRecheck(t *testing.T) {
+	r := media.NewRegistry(media.Options{})
+	var out atomic.Bool
+	h, s := serve(t, r, Options{Wait: time.Minute, Barred: func(r *http.Request, key string) error {
+		if out.Load() && r.URL.Query().Get("who") == "eve" {
+			return errors.New("eve is out of " + key)
+		}
+		return nil
+	}})
+	p := publish(t, r, "a").headers()
+	p.key(0, 1)
+	eve, ada := do(t, "GET", s.URL+"/a.flv?who=eve"), do(t, "GET", s.URL+"/a.flv?who=ada")
+	waits := make(chan string, 1)
+	go func() { waits <- refused(t, "GET", s.URL+"/later.flv?who=eve", 403) }()
+	ws := dial(t, s.URL+"/a.flv?who=eve")
+	until(t, "all are there", func() bool { return h.Viewers()["a"] == 3 && h.Viewers()["later"] == 1 })
+	if n := h.Recheck(); n != 0 {
+		t.Errorf("%d ended, whom nobody barred", n)
+	}
+	out.Store(true)
+	if n := h.Recheck(); n != 3 {
+		t.Errorf("%d ended", n)
+	}
+	if _, err := io.Copy(io.Discard, eve.Body); err != nil {
+		t.Errorf("a response that is ended has an end: %v", err)
+	}
+	want(t, <-waits, "eve is out of later")
+	m := &messages{t: t, c: ws}
+	_, _ = io.Copy(io.Discard, m)
+	var end websocket.CloseError
+	if !errors.As(m.err, &end) || end.Code != websocket.StatusPolicyViolation || end.Reason != "eve is out of a" {
+		t.Errorf("WebSocket: %v", m.err)
+	}
+	want(t, refused(t, "GET", s.URL+"/a.flv?who=eve", 403), "eve is out of a")
+	until(t, "one is left", func() bool { v := h.Viewers(); return len(v) == 1 && v["a"] == 1 })
+	f := flv.NewReader(ada.Body)
+	want(t, flvHeader(t, f), "AV")
+	want(t, tags(t, f, 4), "M@0 VC0@0 AC0@0 K1@0")
+	p.key(40, 2)
+	want(t, tags(t, f, 1), "K2@40")
+}
+
+// Whoever is barred while the rules are asked is not forgotten.
+func TestBarredMeanwhile(t *testing.T) {
+	r := media.NewRegistry(media.Options{})
+	var out atomic.Bool
+	var h *Handler
+	h, s := serve(t, r, Options{
+		Barred: func(*http.Request, string) error {
+			if out.Load() {
+				return errors.New("out")
+			}
+			return nil
+		},
+		Allow: func(*http.Request, string) (string, error) {
+			out.Store(true)
+			return "", nil
+		},
+	})
+	publish(t, r, "a").headers().key(0, 1)
+	want(t, refused(t, "GET", s.URL+"/a.flv", 403), "out")
+	if n := h.Recheck(); n != 0 {
+		t.Errorf("%d are still there", n)
+	}
+}
+
+func TestReason(t *testing.T) {
+	for text, want := range map[string]string{
+		"short": "short", strings.Repeat("a", 123): strings.Repeat("a", 123),
+		strings.Repeat("a", 119) + "éé": strings.Repeat("a", 119) + "éé", strings.Repeat("a", 119) + "ééé": strings.Repeat("a", 119) + "…",
+	} {
+		if got := reason(text); got != want || len(got) > 123 {
+			t.Errorf("reason(%q) is %q", text, got)
+		}
 	}
 }

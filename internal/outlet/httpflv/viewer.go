@@ -13,7 +13,7 @@ import (
 var (
 	errEnded  = errors.New("the stream has ended")
 	errSlow   = errors.New("the viewer is too slow")
-	errClosed = errors.New("the connection is gone or the server is shutting down")
+	errClosed = errors.New("the connection is gone")
 )
 
 const (
@@ -36,9 +36,17 @@ type viewer struct {
 	linger *time.Timer // runs while there is no publisher
 }
 
-// run writes the stream until it or the viewer ends, and returns why: one of the
-// errors above, or write's.
+// run writes the stream until it, the viewer or ctx ends, and returns why: one of the
+// errors above, write's, or errStopping or a *barred as the cause of ctx's end.
 func (h *Handler) run(ctx context.Context, key string, write func([]byte) error) error {
+	err := h.view(ctx, key, write)
+	if cause := context.Cause(ctx); errors.Is(err, errClosed) && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+func (h *Handler) view(ctx context.Context, key string, write func([]byte) error) error {
 	v := &viewer{h: h, wake: make(chan struct{}, 1), write: write}
 	v.queue = media.NewQueue(h.o.Queue, func() {
 		select {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 )
@@ -33,7 +34,7 @@ func hasToken(h http.Header, name, token string) bool {
 
 // serveWebSocket writes the stream as binary messages. It ends with close code
 // 1000 when the stream has ended, 1001 when the server stops, 1008 when the
-// viewer was too slow or sent too much (RFC 6455 §7.4.1).
+// viewer was too slow, sent too much or is barred (RFC 6455 §7.4.1).
 func (h *Handler) serveWebSocket(ctx context.Context, w http.ResponseWriter, r *http.Request, key string) {
 	// Streams are open to every origin, as over HTTP: Access-Control-Allow-Origin is "*".
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
@@ -68,13 +69,16 @@ func (h *Handler) serveWebSocket(ctx context.Context, w http.ResponseWriter, r *
 		defer overdue.Stop()
 		return c.Write(conn, websocket.MessageBinary, b)
 	})
+	var out *barred
 	switch {
+	case errors.As(err, &out):
+		_ = c.Close(websocket.StatusPolicyViolation, reason(out.Error()))
 	case errors.Is(err, errEnded):
 		_ = c.Close(websocket.StatusNormalClosure, err.Error())
 	case errors.Is(err, errSlow):
 		_ = c.Close(websocket.StatusPolicyViolation, err.Error())
-	case errors.Is(err, errClosed) && ctx.Err() != nil:
-		_ = c.Close(websocket.StatusGoingAway, "the server is shutting down")
+	case errors.Is(err, errStopping):
+		_ = c.Close(websocket.StatusGoingAway, err.Error())
 	case errors.Is(err, errClosed):
 		_ = c.Close(websocket.StatusPolicyViolation, "unexpected messages")
 	}
@@ -82,4 +86,17 @@ func (h *Handler) serveWebSocket(ctx context.Context, w http.ResponseWriter, r *
 	_ = c.CloseNow()
 	<-done
 	log.Info("viewing ended", "why", err)
+}
+
+// reason is a text that fits in a close frame (RFC 6455 §5.5).
+func reason(text string) string {
+	const most = 123
+	if len(text) <= most {
+		return text
+	}
+	n := most - len("…")
+	for !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "…"
 }

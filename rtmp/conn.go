@@ -11,6 +11,7 @@ import (
 
 	"penstock/rtmp/chunk"
 	"penstock/rtmp/handshake"
+	"penstock/rtmp/internal/pace"
 	"penstock/rtmp/internal/ping"
 	"penstock/rtmp/internal/socket"
 )
@@ -56,7 +57,7 @@ type ConnOptions struct {
 // connection was closed or finished.
 type Conn struct {
 	nc     net.Conn
-	direct *socket.Writer // nil: a writer goroutine writes, not whoever has something
+	direct *socket.Socket // nil: a writer goroutine writes, not whoever has something
 	limits Limits
 	trace  TraceFunc
 	hs     handshake.Result
@@ -71,6 +72,7 @@ type Conn struct {
 	peerWindow uint32 // last window we announced at the peer's request
 	acked      uint64
 	rates      rates
+	pace       pace.Pace
 
 	lastRead  atomic.Int64 // unix ns of the last byte received
 	bytesIn   atomic.Uint64
@@ -107,7 +109,7 @@ func NewConn(nc net.Conn, o ConnOptions) *Conn {
 		unknown: newRate(float64(l.UnknownMessages)/60, float64(l.UnknownMessages)),
 	}
 	c.out.init(l)
-	if c.direct = socket.NewWriter(nc); c.direct == nil {
+	if c.direct = socket.New(nc); c.direct == nil {
 		c.out.wake = make(chan struct{}, 1)
 		go c.writeLoop()
 	}
@@ -216,6 +218,9 @@ func (c *Conn) ReadMessage(m *Message) error {
 			return c.readError(err)
 		}
 		c.acknowledge()
+		if m.Type == TypeVideo {
+			c.pace.Video(len(m.Payload), c.lastRead.Load())
+		}
 		if c.trace != nil {
 			c.trace(In, m)
 		}
@@ -370,11 +375,27 @@ func (r *connReader) Wait() error {
 	if r.direct == nil {
 		return nil
 	}
+	r.gather()
 	return r.direct.WaitReadable()
 }
 
+// gather lets the kernel collect a publisher's audio until video comes, and the pieces of a picture, before it wakes the reader.
+func (r *connReader) gather() {
+	if r.strict && r.direct != nil {
+		r.direct.LowWater(r.pace.Mark(r.r.Missing(), r.lastRead.Load()), pace.Patience)
+	}
+}
+
+func (c *Conn) readSocket(p []byte) (int, error) {
+	if c.direct == nil {
+		return c.nc.Read(p)
+	}
+	return c.direct.Read(p)
+}
+
 func (r *connReader) Read(p []byte) (int, error) {
-	n, err := r.nc.Read(p)
+	r.gather()
+	n, err := (*Conn)(r).readSocket(p)
 	if l := r.newLimits.Swap(nil); l != nil {
 		r.r.SetLimits(*l)
 	}
@@ -392,9 +413,12 @@ func (r *connReader) Read(p []byte) (int, error) {
 // discard reads until the peer ends, so that the kernel has no unread byte to answer with RST
 // before the peer has read our last words. The writer sets the deadline when it has sent FIN.
 func (c *Conn) discard() error {
+	if c.direct != nil {
+		c.direct.LowWater(0, 0)
+	}
 	var scratch [4096]byte
 	for {
-		n, err := c.nc.Read(scratch[:])
+		n, err := c.readSocket(scratch[:])
 		c.bytesIn.Add(uint64(n))
 		if err != nil {
 			c.noteEnd(err)

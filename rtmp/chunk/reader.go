@@ -80,6 +80,15 @@ func (r *Reader) Bytes() uint64 { return r.in.parsed }
 // Buffered returns the number of bytes read ahead.
 func (r *Reader) Buffered() int { return r.in.w - r.in.r }
 
+// Missing returns how many payload bytes are still to come of the message whose chunk is being read, 0 between chunks of a
+// message that has not begun to arrive.
+func (r *Reader) Missing() int {
+	if r.cur == nil {
+		return 0
+	}
+	return r.cur.length - len(r.cur.buf)
+}
+
 // ChunkSize returns the size of the peer's chunks, in bytes, at most
 // [MaxChunkSize].
 func (r *Reader) ChunkSize() int { return r.chunkSize }

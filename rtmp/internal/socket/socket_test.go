@@ -30,7 +30,7 @@ func pair(t *testing.T) (a, b net.Conn) {
 
 func TestTryWrite(t *testing.T) {
 	a, b := pair(t)
-	w := NewWriter(a)
+	w := New(a)
 	if w == nil {
 		t.Skip("not on this system")
 	}
@@ -59,7 +59,7 @@ func TestTryWrite(t *testing.T) {
 
 func TestTryWriteFails(t *testing.T) {
 	a, _ := pair(t)
-	w := NewWriter(a)
+	w := New(a)
 	if w == nil {
 		t.Skip("not on this system")
 	}
@@ -79,7 +79,7 @@ func TestTryWriteFails(t *testing.T) {
 
 func TestTryWriteAllocates(t *testing.T) {
 	a, b := pair(t)
-	w := NewWriter(a)
+	w := New(a)
 	if w == nil {
 		t.Skip("not on this system")
 	}
@@ -94,14 +94,14 @@ func TestNotTCP(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	if NewWriter(a) != nil {
+	if New(a) != nil {
 		t.Error("a pipe has no descriptor")
 	}
 }
 
 func TestWaitReadable(t *testing.T) {
 	a, b := pair(t)
-	w := NewWriter(a)
+	w := New(a)
 	if w == nil {
 		t.Skip("not on this system")
 	}
@@ -147,7 +147,7 @@ func TestWaitReadable(t *testing.T) {
 // A reset is reported once only, by whoever looks first.
 func TestWaitReadableReset(t *testing.T) {
 	a, b := pair(t)
-	w := NewWriter(a)
+	w := New(a)
 	if w == nil {
 		t.Skip("not on this system")
 	}

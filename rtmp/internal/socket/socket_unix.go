@@ -8,9 +8,9 @@ const supported = true
 
 func tryWrite(fd uintptr, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), p)
+		n, err := write(fd, p)
 		switch err {
-		case nil:
+		case 0:
 			return n, nil
 		case syscall.EINTR:
 			continue
@@ -18,6 +18,22 @@ func tryWrite(fd uintptr, p []byte) (int, error) {
 			return 0, nil
 		}
 		return 0, err
+	}
+}
+
+// tryRead reads what is there. done is false when that is nothing yet.
+func tryRead(fd uintptr, p []byte) (n int, done bool, err error) {
+	for {
+		n, errno := read(fd, p)
+		switch errno {
+		case 0:
+			return n, true, nil
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return 0, false, nil
+		}
+		return 0, true, errno
 	}
 }
 

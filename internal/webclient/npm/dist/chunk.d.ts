@@ -1,3 +1,4 @@
 /** Why the connection cannot be read any further. */
 export declare class ProtocolError extends Error {
+    constructor(message: string);
 }

@@ -1,41 +1,35 @@
-import { Value } from "./amf.js";
+import { ClientMethods, Emitter, InformationObject } from "./events.js";
 import { NetStream } from "./stream.js";
 import { SharedObject } from "./sharedobject.js";
-/** What a server or this client says about a connection, a stream or a call: NetConnection.Connect.Rejected and why. */
-export interface InformationObject {
-    level: string;
-    code: string;
-    description: string;
-    [key: string]: Value;
-}
-/** A call or a connect that was refused, with the information object that said so. */
-export declare class NetStatusError extends Error {
-    readonly info: InformationObject;
-    constructor(info: InformationObject);
-    get code(): string;
-}
-/** Methods that the server may call. What they return, or the promise they return, is the answer. */
-export type ClientMethods = {
-    [name: string]: (...args: any[]) => Value | void | Promise<Value | void>;
-};
+import { Value } from "./value.js";
 /** Options of a NetConnection. */
 export interface NetConnectionOptions {
     /** Where RTMP over WebSocket is served: "/rtmp" of this page's server without it. */
-    endpoint?: string;
+    endpoint?: string | URL;
     /** Time for connect, and for the answer to a call, in ms (10000). */
     timeout?: number;
     /** Properties that are added to the object of connect. */
     properties?: {
         [key: string]: Value;
     };
+    /** 3: objects, arrays and dates go in AMF3 both ways. 0, which is so without it: AMF0, and AMF3 for what only that can say. */
+    objectEncoding?: 0 | 3;
+    /** After how many ms of silence the server is asked for a sign of life; after as many without one the connection is over. 0: never (25000). */
+    keepAlive?: number;
+    /** Tells the server that this page moves when it gets NetConnection.Connect.ReconnectRequest, so that it may be asked to (false). */
+    reconnect?: boolean;
+}
+/** The events of a NetConnection, with their details. */
+export interface NetConnectionEvents {
+    netstatus: InformationObject;
 }
 /**
- * A connection to an application, as Flash Player had it. Events, each a CustomEvent whose detail is an InformationObject:
- * "netstatus" for everything that is said about the connection; NetConnection.Connect.Closed comes once, last.
+ * A connection to an application, as Flash Player had it. Event "netstatus", whose detail is an InformationObject, for everything that is
+ * said about the connection; NetConnection.Connect.Closed comes once, last, with the WebSocket's closeCode when the server's side ended it.
  */
-export declare class NetConnection extends EventTarget {
+export declare class NetConnection extends Emitter<NetConnectionEvents> {
     private readonly options;
-    /** Methods that the server may call. */
+    /** Methods that the server may call: own members only. */
     client: ClientMethods;
     private ws?;
     private reader;
@@ -50,6 +44,10 @@ export declare class NetConnection extends EventTarget {
     private window;
     private state;
     private told?;
+    private command;
+    private watch?;
+    private quiet;
+    private networks;
     constructor(options?: NetConnectionOptions);
     get connected(): boolean;
     /**
@@ -58,7 +56,6 @@ export declare class NetConnection extends EventTarget {
      * NetConnection.Connect.Failed.
      */
     connect(application: string, ...args: Value[]): Promise<InformationObject>;
-    private command;
     /** Calls a method of the application. The promise is its result, or is rejected with a NetStatusError. */
     call(method: string, ...args: Value[]): Promise<Value>;
     /** Calls a method without wanting an answer. */
@@ -70,14 +67,18 @@ export declare class NetConnection extends EventTarget {
     /** Ends the connection. */
     close(): void;
     private need;
+    private ask;
     private expect;
     private settle;
     private control;
     private say;
+    private attend;
+    private ping;
     private take;
     private handle;
     private shared;
     private commanded;
     private called;
+    private closed;
     private end;
 }

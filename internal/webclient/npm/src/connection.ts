@@ -1,60 +1,54 @@
-import { AMFError, Reader, Value, encode } from "./amf.js";
-import { ChunkReader, Message, cut } from "./chunk.js";
+import { Decoder, encode } from "./amf0.js";
+import { ChunkReader, Message, ProtocolError, cut } from "./chunk.js";
+import { ClientMethods, Emitter, InformationObject, NetStatusError, info, informationOf } from "./events.js";
 import { NetStream } from "./stream.js";
 import { SharedObject } from "./sharedobject.js";
-
-/** What a server or this client says about a connection, a stream or a call: NetConnection.Connect.Rejected and why. */
-export interface InformationObject {
-  level: string;
-  code: string;
-  description: string;
-  [key: string]: Value;
-}
-
-/** A call or a connect that was refused, with the information object that said so. */
-export class NetStatusError extends Error {
-  constructor(public readonly info: InformationObject) {
-    super(`${info.code}: ${info.description}`);
-    this.name = "NetStatusError";
-  }
-  get code(): string { return this.info.code; }
-}
-
-/** Methods that the server may call. What they return, or the promise they return, is the answer. */
-export type ClientMethods = { [name: string]: (...args: any[]) => Value | void | Promise<Value | void> };
+import { AMFError, Value } from "./value.js";
 
 /** Options of a NetConnection. */
 export interface NetConnectionOptions {
   /** Where RTMP over WebSocket is served: "/rtmp" of this page's server without it. */
-  endpoint?: string;
+  endpoint?: string | URL;
   /** Time for connect, and for the answer to a call, in ms (10000). */
   timeout?: number;
   /** Properties that are added to the object of connect. */
   properties?: { [key: string]: Value };
+  /** 3: objects, arrays and dates go in AMF3 both ways. 0, which is so without it: AMF0, and AMF3 for what only that can say. */
+  objectEncoding?: 0 | 3;
+  /** After how many ms of silence the server is asked for a sign of life; after as many without one the connection is over. 0: never (25000). */
+  keepAlive?: number;
+  /** Tells the server that this page moves when it gets NetConnection.Connect.ReconnectRequest, so that it may be asked to (false). */
+  reconnect?: boolean;
 }
+
+/** The events of a NetConnection, with their details. */
+export interface NetConnectionEvents { netstatus: InformationObject; }
 
 interface Waiting { resolve(v: Value[]): void; reject(e: NetStatusError): void; timer: ReturnType<typeof setTimeout>; }
 
 const handshakeBytes = 1536;
 const ourChunkSize = 65536;
+const window = 2500000; // bytes
+const mayReconnect = 1; // a bit of capsEx (Enhanced RTMP v2)
+const enum UserControl { PingRequest = 6, PingResponse = 7 }
 
-/** @internal */
-export function info(code: string, description: string, level = "error"): InformationObject { return { level, code, description }; }
-
-/** @internal */
-export function informationOf(v: Value): InformationObject | undefined {
-  if (typeof v !== "object" || v === null || typeof (v as { code?: unknown }).code !== "string") return undefined;
-  const o = v as { [key: string]: Value };
-  return { ...o, level: String(o.level ?? "error"), code: String(o.code), description: String(o.description ?? "") };
-}
+/** What a WebSocket's close code means here (RFC 6455 §7.4.1). */
+const closeWords: { [code: number]: string } = {
+  1000: "The server ended the connection.",
+  1001: "The server is going away.",
+  1006: "The connection was lost.",
+  1009: "The server took a message of this side for too long.",
+};
 
 /**
- * A connection to an application, as Flash Player had it. Events, each a CustomEvent whose detail is an InformationObject:
- * "netstatus" for everything that is said about the connection; NetConnection.Connect.Closed comes once, last.
+ * A connection to an application, as Flash Player had it. Event "netstatus", whose detail is an InformationObject, for everything that is
+ * said about the connection; NetConnection.Connect.Closed comes once, last, with the WebSocket's closeCode when the server's side ended it.
  */
-export class NetConnection extends EventTarget {
-  /** Methods that the server may call. */
+export class NetConnection extends Emitter<NetConnectionEvents> {
+  /** Methods that the server may call: own members only. */
   client: ClientMethods = {};
+  /** Whether messages to the server are AMF3's. @internal */
+  readonly amf3: boolean;
 
   private ws?: WebSocket;
   private reader = new ChunkReader();
@@ -66,11 +60,18 @@ export class NetConnection extends EventTarget {
   private objects = new Map<string, SharedObject>();
   private received = 0;
   private acknowledged = 0;
-  private window = 2500000;
+  private window = window;
   private state: "idle" | "connecting" | "connected" | "closed" = "idle";
   private told?: InformationObject;
+  private command: Uint8Array = new Uint8Array(0); // connect, until it is sent
+  private watch?: ReturnType<typeof setInterval>;
+  private quiet = false; // nothing has come since the last look
+  private networks = new AbortController();
 
-  constructor(private readonly options: NetConnectionOptions = {}) { super(); }
+  constructor(private readonly options: NetConnectionOptions = {}) {
+    super();
+    this.amf3 = options.objectEncoding === 3;
+  }
 
   get connected(): boolean { return this.state === "connected"; }
 
@@ -81,33 +82,39 @@ export class NetConnection extends EventTarget {
    */
   async connect(application: string, ...args: Value[]): Promise<InformationObject> {
     if (this.state !== "idle") throw new NetStatusError(info("NetConnection.Connect.Failed", "A NetConnection connects once; make another."));
+    const page = globalThis.location;
+    let ws: WebSocket;
+    try {
+      const endpoint = new URL(this.options.endpoint ?? "/rtmp", page?.href);
+      endpoint.protocol = endpoint.protocol.replace("http", "ws");
+      this.command = encode(false, ["connect", 1, {
+        app: application, flashVer: "WEB 1,0,0,0 (Penstock)", tcUrl: `rtmp://${endpoint.host}/${application}`, fpad: false,
+        capabilities: 239, audioCodecs: 3575, videoCodecs: 252, videoFunction: 1, objectEncoding: this.amf3 ? 3 : 0,
+        ...(page ? { pageUrl: page.href } : {}), ...(this.options.reconnect ? { capsEx: mayReconnect } : {}), ...this.options.properties,
+      }, ...args]);
+      ws = this.ws = new WebSocket(endpoint, "rtmp");
+    } catch (e) {
+      if (e instanceof AMFError) throw e; // an argument's fault
+      throw new NetStatusError(info("NetConnection.Connect.Failed", `There is no connecting to that address: ${(e as Error).message}`));
+    }
     this.state = "connecting";
-    const endpoint = new URL(this.options.endpoint ?? "/rtmp", globalThis.location?.href);
-    endpoint.protocol = endpoint.protocol.replace("http", "ws");
-    const ws = (this.ws = new WebSocket(endpoint, "rtmp"));
     ws.binaryType = "arraybuffer";
     ws.onmessage = (e) => this.take(new Uint8Array(e.data as ArrayBuffer));
-    ws.onclose = () => this.end(info("NetConnection.Connect.Closed", "The server ended the connection.", "status"));
+    ws.onclose = (e) => this.end(this.closed(e));
     ws.onopen = () => {
       const c = new Uint8Array(1 + handshakeBytes);
       c[0] = 3;
       for (let i = 9; i < c.length; i++) c[i] = Math.random() * 256;
       ws.send(c);
     };
-    const page = globalThis.location;
-    const answer = this.expect(1);
-    this.command = () => this.send(20, 0, encode("connect", 1, {
-      app: application, flashVer: "WEB 1,0,0,0 (Penstock)", tcUrl: `rtmp://${endpoint.host}/${application}`, fpad: false,
-      capabilities: 239, audioCodecs: 3575, videoCodecs: 252, videoFunction: 1, objectEncoding: 0,
-      ...(page ? { pageUrl: page.href } : {}), ...this.options.properties,
-    }, ...args));
     try {
-      const values = await answer;
+      const values = await this.expect(1, "NetConnection.Connect.Failed");
       this.state = "connected";
-      const success = informationOf(values[1]) ?? info("NetConnection.Connect.Success", "", "status");
-      this.control(5, 2500000);
+      this.control(5, window);
       this.control(1, ourChunkSize);
       this.sendSize = ourChunkSize;
+      this.attend();
+      const success = informationOf(values[1]) ?? info("NetConnection.Connect.Success", "", "status");
       this.say(success);
       return success;
     } catch (e) {
@@ -117,30 +124,19 @@ export class NetConnection extends EventTarget {
       throw e;
     }
   }
-  private command: () => void = () => {};
 
   /** Calls a method of the application. The promise is its result, or is rejected with a NetStatusError. */
-  async call(method: string, ...args: Value[]): Promise<Value> {
-    this.need();
-    const id = ++this.transaction;
-    const answer = this.expect(id);
-    this.send(20, 0, encode(method, id, null, ...args));
-    return (await answer)[1];
-  }
+  async call(method: string, ...args: Value[]): Promise<Value> { return (await this.ask(method, args))[1]; }
 
   /** Calls a method without wanting an answer. */
   notify(method: string, ...args: Value[]): void {
     this.need();
-    this.send(20, 0, encode(method, 0, null, ...args));
+    this.invoke(0, method, 0, null, ...args);
   }
 
   /** Makes a stream, to publish or to play. */
   async createStream(): Promise<NetStream> {
-    this.need();
-    const id = ++this.transaction;
-    const answer = this.expect(id);
-    this.send(20, 0, encode("createStream", id, null));
-    const stream = new NetStream(this, Number((await answer)[1]));
+    const stream = new NetStream(this, Number((await this.ask("createStream", []))[1]));
     this.streams.set(stream.id, stream);
     return stream;
   }
@@ -151,24 +147,28 @@ export class NetConnection extends EventTarget {
     let so = this.objects.get(name);
     if (!so) {
       so = new SharedObject(this, name, persistent, () => this.objects.delete(name));
-      this.objects.set(name, so);
       so.use();
+      this.objects.set(name, so);
     }
     return so;
   }
 
   /** Ends the connection. */
-  close(): void {
-    this.end(info("NetConnection.Connect.Closed", "Closed by this side.", "status"));
-  }
+  close(): void { this.end(info("NetConnection.Connect.Closed", "Closed by this side.", "status")); }
 
   private need(): void {
     if (this.state !== "connected") throw new NetStatusError(info("NetConnection.Call.Failed", "There is no connection."));
   }
 
-  private expect(id: number): Promise<Value[]> {
+  private ask(method: string, args: Value[]): Promise<Value[]> {
+    this.need();
+    const id = ++this.transaction;
+    this.invoke(0, method, id, null, ...args);
+    return this.expect(id, "NetConnection.Call.Failed");
+  }
+
+  private expect(id: number, code: string): Promise<Value[]> {
     return new Promise((resolve, reject) => {
-      const code = id === 1 ? "NetConnection.Connect.Failed" : "NetConnection.Call.Failed";
       const timer = setTimeout(() => this.settle(id, (w) => w.reject(new NetStatusError(info(code, "No answer in time.")))),
         this.options.timeout ?? 10000);
       this.waiting.set(id, { resolve, reject, timer });
@@ -181,6 +181,15 @@ export class NetConnection extends EventTarget {
     this.waiting.delete(id);
     clearTimeout(w.timer);
     f(w);
+  }
+
+  /** Sends a command: its name, transaction, object and arguments. @internal */
+  invoke(stream: number, ...values: Value[]): void {
+    const body = encode(this.amf3, values);
+    if (!this.amf3) { this.send(20, stream, body); return; }
+    const selected = new Uint8Array(1 + body.length); // 0: the values switch to AMF3 one by one
+    selected.set(body, 1);
+    this.send(17, stream, selected);
   }
 
   /** @internal */
@@ -196,22 +205,57 @@ export class NetConnection extends EventTarget {
     this.send(type, 0, b);
   }
 
-  private say(detail: InformationObject): void { this.dispatchEvent(new CustomEvent("netstatus", { detail })); }
+  private say(detail: InformationObject): void { this.emit("netstatus", detail); }
+
+  // attend notices a server that has gone without a word, and changes of this machine's network.
+  private attend(): void {
+    const every = this.options.keepAlive ?? 25000;
+    if (every > 0) {
+      let pinged = false;
+      this.watch = setInterval(() => {
+        if (this.quiet && pinged) {
+          this.end(info("NetConnection.Connect.Closed", `Nothing came from the server for ${Math.round(2 * every / 1000)} s.`, "status"));
+          return;
+        }
+        if ((pinged = this.quiet)) this.ping(UserControl.PingRequest, performance.now());
+        this.quiet = true;
+      }, every);
+    }
+    const change = () => this.say(info("NetConnection.Connect.NetworkChange",
+      globalThis.navigator?.onLine === false ? "This machine has no network." : "This machine's network has changed.", "status"));
+    const network = (globalThis.navigator as { connection?: EventTarget } | undefined)?.connection;
+    const { signal } = this.networks;
+    for (const type of ["online", "offline"]) globalThis.addEventListener?.(type, change, { signal });
+    network?.addEventListener?.("change", change, { signal });
+  }
+
+  private ping(event: UserControl, value: number): void {
+    const b = new Uint8Array(6);
+    const v = new DataView(b.buffer);
+    v.setUint16(0, event);
+    v.setUint32(2, value);
+    this.send(4, 0, b);
+  }
 
   private take(bytes: Uint8Array): void {
+    this.quiet = false;
     try {
       if (this.shaken) {
         const all = new Uint8Array(this.shaken.length + bytes.length);
         all.set(this.shaken);
         all.set(bytes, this.shaken.length);
+        if (all[0] !== 3) throw new ProtocolError(`its RTMP version is ${all[0]}`);
         if (all.length < 1 + 2 * handshakeBytes) { this.shaken = all; return; }
         this.shaken = null;
         this.ws!.send(all.slice(1, 1 + handshakeBytes)); // C2 is S1
-        this.command();
+        this.send(20, 0, this.command);
         bytes = all.subarray(1 + 2 * handshakeBytes);
       }
       this.received += bytes.length;
-      for (const m of this.reader.push(bytes)) this.handle(m);
+      for (const m of this.reader.push(bytes)) {
+        if (this.state === "closed") return;
+        this.handle(m);
+      }
       if (this.received - this.acknowledged >= this.window / 2) {
         this.acknowledged = this.received;
         this.control(3, this.received >>> 0);
@@ -224,39 +268,36 @@ export class NetConnection extends EventTarget {
   private handle(m: Message): void {
     const v = new DataView(m.body.buffer, m.body.byteOffset, m.body.byteLength);
     switch (m.type) {
-      case 4: // user control: a ping is answered
-        if (m.body.length >= 6 && v.getUint16(0) === 6) {
-          const b = m.body.slice(0, 6);
-          b[1] = 7;
-          this.send(4, 0, b);
-        }
-        return;
+      case 4: if (m.body.length >= 6 && v.getUint16(0) === UserControl.PingRequest) this.ping(UserControl.PingResponse, v.getUint32(2)); return;
       case 5: if (m.body.length >= 4) this.window = Math.max(65536, v.getUint32(0)); return;
       case 6: if (m.body.length >= 4) this.control(5, v.getUint32(0)); return;
-      case 8: case 9: this.streams.get(m.stream)?.media(m); return;
-      case 18: this.streams.get(m.stream)?.data(m.body); return;
-      case 19: this.shared(m.body); return;
-      case 20: this.commanded(m); return;
+    }
+    try {
+      switch (m.type) {
+        case 8: case 9: this.streams.get(m.stream)?.media(m); return;
+        case 15: case 18: this.streams.get(m.stream)?.data(unselected(m, 15)); return;
+        case 16: case 19: this.shared(m); return;
+        case 17: case 20: this.commanded(m); return;
+      }
+    } catch (e) { // what others publish, or put into an object, passes through the server: it must not end this connection
+      if (!(e instanceof AMFError)) throw e;
+      const said = info("NetConnection.Call.BadVersion", `A message could not be read: ${e.message}.`);
+      const stream = this.streams.get(m.stream);
+      if (stream) stream.status(said);
+      else this.say(said);
     }
   }
 
-  private shared(body: Uint8Array): void {
-    const r = new Reader(body);
-    const so = this.objects.get(r.text());
-    so?.take(r);
+  private shared(m: Message): void {
+    const r = new Decoder(m.body);
+    const all3 = m.type === 16 && r.u8() === 3;
+    this.objects.get(r.text())?.take(r, all3);
   }
 
   private commanded(m: Message): void {
-    let values: Value[];
-    try {
-      const r = new Reader(m.body);
-      values = [];
-      while (r.more) values.push(r.value());
-    } catch (e) {
-      if (!(e instanceof AMFError)) throw e;
-      this.say(info("NetConnection.Call.BadVersion", e.message));
-      return;
-    }
+    const r = new Decoder(unselected(m, 17));
+    const values: Value[] = [];
+    while (r.more) values.push(r.value());
     const [name, transaction, object, ...args] = values;
     const id = Number(transaction);
     switch (name) {
@@ -266,7 +307,7 @@ export class NetConnection extends EventTarget {
         this.settle(id, (w) => w.reject(new NetStatusError(said)));
         return;
       }
-      case "close": this.end(this.told ?? info("NetConnection.Connect.Closed", "The server ended the connection.", "status")); return;
+      case "close": this.end(this.told ?? info("NetConnection.Connect.Closed", closeWords[1000], "status")); return;
       case "onStatus": {
         const said = informationOf(args[0]);
         if (!said) return;
@@ -283,34 +324,48 @@ export class NetConnection extends EventTarget {
   // called runs one of our methods on the server's behalf. Only own methods can be called.
   private async called(name: string, id: number, args: Value[]): Promise<void> {
     const f = Object.hasOwn(this.client, name) ? this.client[name] : undefined;
-    if (!f) {
-      if (id !== 0) this.send(20, 0, encode("_error", id, null, { code: "NetConnection.Call.Failed", level: "error" }));
+    const fail = (why: string) => this.invoke(0, "_error", id, null, info("NetConnection.Call.Failed", why));
+    if (typeof f !== "function") {
+      if (id !== 0) fail(`Method not found (${name}).`);
       return;
     }
     try {
       const result = await f.apply(this.client, args);
-      if (id !== 0) this.send(20, 0, encode("_result", id, null, result as Value));
+      if (id !== 0) this.invoke(0, "_result", id, null, result as Value);
     } catch (e) {
-      if (id !== 0) this.send(20, 0, encode("_error", id, null, { ...info("NetConnection.Call.Failed", String((e as Error)?.message ?? e)) }));
+      if (id !== 0) fail(String((e as Error)?.message ?? e));
       else console.error(e);
     }
   }
 
+  private closed(e: CloseEvent): InformationObject {
+    const words = closeWords[e.code] ?? `The WebSocket ended with code ${e.code}.`;
+    return { ...info("NetConnection.Connect.Closed", e.reason ? `${words} ${e.reason}` : words, "status"), closeCode: e.code };
+  }
+
   private end(closed: InformationObject): void {
     if (this.state === "closed" || this.state === "idle") return;
-    const before = this.state;
+    const before = this.state, opened = this.shaken === null;
     this.state = "closed";
+    clearInterval(this.watch);
+    this.networks.abort();
     for (const id of [...this.waiting.keys()]) {
-      const lost = id === 1
-        ? info("NetConnection.Connect.Failed", `There was no answer to connect. ${closed.description}`)
-        : info("NetConnection.Call.Failed", "The connection ended before the answer.");
+      const lost = id !== 1 ? info("NetConnection.Call.Failed", "The connection ended before the answer.")
+        : info("NetConnection.Connect.Failed", opened ? `There was no answer to connect. ${closed.description}`
+          : `There is no RTMP over WebSocket to be had there, or not for pages of this origin. ${closed.description}`);
       this.settle(id, (w) => w.reject(new NetStatusError(lost)));
     }
     for (const s of this.streams.values()) s.ended();
+    for (const so of this.objects.values()) so.ended();
     if (this.ws) { this.ws.onclose = this.ws.onmessage = this.ws.onopen = null; this.ws.close(); }
-    if (before === "connected") this.say(this.told?.code === closed.code ? this.told : closed);
+    if (before === "connected") this.say(this.told?.code === closed.code ? { ...closed, ...this.told } : closed);
   }
 
   /** @internal */
   forget(s: NetStream): void { this.streams.delete(s.id); }
+}
+
+// unselected is a message's values without the byte that chooses AMF0 before them, which some servers forget.
+function unselected(m: Message, type3: number): Uint8Array {
+  return m.type === type3 && m.body.length > 0 && m.body[0] !== 2 ? m.body.subarray(1) : m.body;
 }

@@ -1,5 +1,5 @@
 // Fragmented MP4 (ISO/IEC 14496-12, -14, -15) of H.264 and AAC, for a SourceBuffer: one track a file.
-import { Writer } from "./amf.js";
+import { Writer } from "./bytes.js";
 
 const ascii = (s: string) => Uint8Array.from(s, (c) => c.charCodeAt(0));
 

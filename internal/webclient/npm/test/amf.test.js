@@ -81,7 +81,8 @@ test("read only", () => {
 test("tables of AMF3 go on behind the next switch, or begin afresh", () => {
   assert.deepStrictEqual(decodeAMF0(bytes("11 06 03 61 11 06 00")), ["a", "a"]);
   assert.deepStrictEqual(decodeAMF0(bytes("11 06 03 61 11 09 05 01 06 03 62 06 02")), ["a", ["b", "b"]], "carried on: 2 is the second string");
-  assert.deepStrictEqual(decodeAMF0(bytes("11 09 01 01 11 0a 0b 01 03 61 0a 00 01")).length, 2, "0 is an array in the first table: it cannot be carried on");
+  const [, own] = decodeAMF0(bytes("11 09 01 01 11 0a 0b 01 03 61 0a 00 01"));
+  assert.equal(own.a, own, "0 is no object in the first table, so that it is the first of a fresh one");
 });
 
 test("identity and cycles are kept", () => {
@@ -121,6 +122,7 @@ test("declared lengths are believed only when the bytes are there", () => {
     "0a fffffff3 01", "0a 02", "0a 01", "06 02", "08 02", "0a 07 03 41", "12", "ff", "0a 07 07 44534b ff ff ff ff ff ff ff ff ff"];
   for (const b of hostile0) assert.throws(() => decodeAMF0(bytes(b)), AMFError, b);
   for (const b of hostile3) assert.throws(() => decodeAMF3(bytes(b)), AMFError, b);
+  assert.throws(() => decodeAMF0(bytes("0a ffffffff 05")), /4294967295 elements in 1 bytes/, "at once");
   const nested = (s, n) => bytes(s.repeat(n));
   assert.throws(() => decodeAMF0(nested("0a00000001", 100000)), /too deep/);
   assert.throws(() => decodeAMF3(nested("090301", 100000)), /too deep/);

@@ -10,6 +10,7 @@ export const settled = () => new Promise((r) => setImmediate(r));
 export class Peer {
   messages = []; // from the client, not taken yet
   closed = false;
+  #size = 128;
   #reader = new ChunkReader();
   #first = []; // C0, C1, C2
 
@@ -34,7 +35,12 @@ export class Peer {
   }
 
   bytes(b) { this.socket.onmessage?.({ data: b.slice().buffer }); }
-  send(type, stream, body, time = 0) { this.bytes(cut({ type, stream, time, body }, type < 7 ? 2 : 5, 128)); }
+  send(type, stream, body, time = 0) { this.bytes(cut({ type, stream, time, body }, type < 7 ? 2 : 5, this.#size)); }
+  /** Sets the size of our chunks, which is below 2**24. */
+  chunks(size) {
+    this.send(1, 0, Uint8Array.of(0, size >> 16, size >> 8, size));
+    this.#size = size;
+  }
   values(type, stream, values, time = 0) {
     const e = new Encoder(type === 17);
     if (type === 15 || type === 17) e.u8(0);

@@ -10,8 +10,9 @@ const { mp4 } = p.internals;
 const avcC = Uint8Array.of(1, 0x42, 0xc0, 0x1f, 0xff, 0xe1, 0, 4, 0x67, 0x42, 0xc0, 0x1f, 1, 0, 2, 0x68, 0xce);
 const aac = Uint8Array.of(0x12, 0x10); // AAC-LC, 44100 Hz, stereo
 
-async function opened() {
+async function opened(t) {
   const c = await connected();
+  t.after(() => c.nc.close()); // its timers must not outlive a failure
   const promise = c.nc.createStream();
   c.peer.command("_result", c.peer.nextCommand()[1], null, 1);
   const stream = await promise;
@@ -52,11 +53,11 @@ function fakeMedia() {
 }
 
 const video = (peer, time, key, packet, body, cts = 0) =>
-  peer.send(9, 1, Uint8Array.of((key ? 0x10 : 0x20) | 7, packet, 0, 0, cts, ...body), time);
+  peer.send(9, 1, Buffer.concat([Uint8Array.of((key ? 0x10 : 0x20) | 7, packet, 0, 0, cts), Uint8Array.from(body)]), time);
 const audio = (peer, time, packet, body) => peer.send(8, 1, Uint8Array.of(0xaf, packet, ...body), time);
 
-test("play, pause, resume and publish settle with their answers", async () => {
-  const { stream, peer, events } = await opened();
+test("play, pause, resume and publish settle with their answers", async (t) => {
+  const { stream, peer, events } = await opened(t);
   const playing = stream.play("cam");
   assert.deepEqual(peer.nextCommand(), ["play", 0, null, "cam", -1000]);
   peer.status(1, "NetStream.Play.Reset");
@@ -84,8 +85,8 @@ test("play, pause, resume and publish settle with their answers", async () => {
   assert.deepEqual(events, ["NetStream.Play.Reset", "NetStream.Play.Start", "NetStream.Pause.Notify", "NetStream.Unpause.Notify", "NetStream.Publish.BadName"]);
 });
 
-test("data messages, in and out, of both types", async () => {
-  const { stream, peer, data, events } = await opened();
+test("data messages, in and out, of both types", async (t) => {
+  const { stream, peer, data, events } = await opened(t);
   const heard = [];
   stream.client = { cue: (...args) => heard.push(args) };
   peer.values(18, 1, ["cue", { at: 1 }]);
@@ -110,8 +111,8 @@ test("data messages, in and out, of both types", async () => {
   assert.equal(data.length, 4, "nothing comes after the end");
 });
 
-test("media: headers first, from a key frame on, each sample as long as until the next", async () => {
-  const { stream, peer } = await opened();
+test("media: headers first, from a key frame on, each sample as long as until the next", async (t) => {
+  const { stream, peer } = await opened(t);
   const media = fakeMedia();
   stream.attach(media.element);
   peer.values(18, 1, ["onMetaData", { width: 320, height: 240 }]);
@@ -148,8 +149,8 @@ test("media: headers first, from a key frame on, each sample as long as until th
   assert.equal(media.source.readyState, "ended");
 });
 
-test("media: what cannot be shown is told once, and ends nothing", async () => {
-  const { stream, peer, nc, events } = await opened();
+test("media: what cannot be shown is told once, and ends nothing", async (t) => {
+  const { stream, peer, nc, events } = await opened(t);
   const media = fakeMedia();
   stream.attach(media.element);
   media.source.open();
@@ -171,8 +172,8 @@ test("media: what cannot be shown is told once, and ends nothing", async () => {
   stream.close();
 });
 
-test("media: a full buffer waits, a broken one is told, and what waits is bounded", async () => {
-  const { stream, peer, events } = await opened();
+test("media: a full buffer waits, a broken one is told, and what waits is bounded", async (t) => {
+  const { stream, peer, events } = await opened(t);
   const media = fakeMedia();
   stream.attach(media.element);
   media.source.open();
@@ -187,14 +188,15 @@ test("media: a full buffer waits, a broken one is told, and what waits is bounde
   await settled();
   assert.equal(b.appended.filter((x) => x.type === "mdat").length, 5);
   b.refuse = "QuotaExceededError";
+  peer.chunks(65536);
   for (let i = 0; i < 40; i++) video(peer, 240 + i, true, 1, new Uint8Array(1 << 20));
   assert.deepEqual(events, ["NetStream.Play.Failed"]);
   stream.close();
 });
 
-test("by chance: no media end the connection", async () => {
+test("by chance: no media end the connection", async (t) => {
   const r = random(6);
-  const { stream, peer, nc } = await opened();
+  const { stream, peer, nc } = await opened(t);
   const media = fakeMedia();
   stream.attach(media.element);
   media.source.open();

@@ -66,7 +66,9 @@ type values struct {
 	known []amf.Value // to be met again
 }
 
-func (r *values) key() string { return []string{"a", "__proto__", "ä€😀", "k" + strconv.Itoa(r.IntN(30))}[r.IntN(4)] }
+func (r *values) key() string {
+	return []string{"a", "__proto__", "ä€😀", "k" + strconv.Itoa(r.IntN(30))}[r.IntN(4)]
+}
 
 func (r *values) props(n, deep int) []amf.Prop {
 	o := amf.NewObject()

@@ -129,6 +129,37 @@ func TestWebClient(t *testing.T) {
 		}
 	})
 
+	t.Run("AMF3", func(t *testing.T) {
+		got := inPage[[]string](ctx, t, `
+			const said = [];
+			const nc = new NetConnection({objectEncoding: 3, keepAlive: 50}), old = new NetConnection();
+			nc.addEventListener("netstatus", e => said.push(e.detail.code + " " + (e.detail.objectEncoding ?? "")));
+			await nc.connect("live/room3"); await old.connect("live/room3");
+			const v = {when: new Date(5), bytes: Uint8Array.of(1, 2), map: new Map([["k", Int32Array.of(-1)]]), list: new penstock.ArrayCollection([1.5, "x"]),
+				typed: new penstock.TypedObject("a.B", {x: 1})};
+			const got = await nc.call("echo", v);
+			said.push([got.when.getTime(), got.bytes, got.map.get("k"), [...got.list], got.typed.className, got.typed.members.x].join(" "));
+			said.push(String((await old.call("echo", new Uint8Array([7])))[0]));
+			const a = nc.sharedObject("board", true), b = old.sharedObject("board", true);
+			const until = async what => { const end = Date.now() + 10000; while (!what()) { if (Date.now() > end) throw new Error(what + ": " + said); await new Promise(r => setTimeout(r, 10)); } };
+			await until(() => a.ready && b.ready);
+			a.set("from3", {x: [1, {y: new Date(7)}]});
+			await until(() => b.data.has("from3"));
+			b.set("from0", {x: [2, null]});
+			await until(() => a.data.has("from0"));
+			said.push(b.data.get("from3").x[1].y.getTime() + " " + JSON.stringify(a.data.get("from0")));
+			a.clear();
+			await until(() => b.data.size === 0);
+			await new Promise(r => setTimeout(r, 300)); // several looks of the keep-alive
+			said.push(String(nc.connected));
+			nc.close();
+			return said;`)
+		want := []string{"NetConnection.Connect.Success 3", "5 1,2 -1 1.5,x a.B 1", "7", `7 {"x":[2,null]}`, "true", "NetConnection.Connect.Closed "}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
+
 	t.Run("data messages", func(t *testing.T) {
 		got := inPage[[]string](ctx, t, `
 			const said = [];

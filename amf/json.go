@@ -24,8 +24,22 @@ import (
 // The error is a *[SyntaxError]: ErrCycle for a value within itself, ErrNodes,
 // ErrDepth, ErrBytes when v is beyond 100,000 nodes, 128 levels or 16 MiB, and
 // ErrType for a Go type that is no [Value]; dst is then returned as it was.
-func AppendJSON(dst []byte, v Value) ([]byte, error) {
-	j := jsonWriter{dst: dst, start: len(dst), left: walkBudget()}
+func AppendJSON(dst []byte, v Value) ([]byte, error) { return appendJSON(dst, v, walkBytes) }
+
+// AppendJSONMax is [AppendJSON] for a reader who wants at most max bytes of
+// JSON. More is ErrBytes, found before much more than that was written: what a
+// peer sent in a few bytes may be long, when it holds one value many times.
+func AppendJSONMax(dst []byte, v Value, max int) ([]byte, error) {
+	max = min(max, walkBytes)
+	b, err := appendJSON(dst, v, max)
+	if err == nil && len(b)-len(dst) > max {
+		return dst, &SyntaxError{Offset: max, Err: ErrBytes}
+	}
+	return b, err
+}
+
+func appendJSON(dst []byte, v Value, max int) ([]byte, error) {
+	j := jsonWriter{dst: dst, start: len(dst), max: max, left: walkBudget()}
 	if err := j.value(v); err != nil {
 		return dst, err
 	}
@@ -35,6 +49,7 @@ func AppendJSON(dst []byte, v Value) ([]byte, error) {
 type jsonWriter struct {
 	dst   []byte
 	start int
+	max   int // bytes, from start on; checked before each value
 	left  budget
 	open  []Value
 }
@@ -49,7 +64,7 @@ func (j *jsonWriter) value(v Value) error {
 	if err := j.left.spend(0); err != nil {
 		return j.fail(err)
 	}
-	if len(j.dst)-j.start > walkBytes {
+	if len(j.dst)-j.start > j.max {
 		return j.fail(ErrBytes)
 	}
 	if isNil(v) {
@@ -74,7 +89,7 @@ func (j *jsonWriter) value(v Value) error {
 	case Date:
 		j.date(v)
 	case *ByteArray:
-		if len(v.Data) > walkBytes {
+		if len(v.Data) > j.max {
 			return j.fail(ErrBytes)
 		}
 		j.print(`"`)
@@ -118,7 +133,7 @@ func (j *jsonWriter) date(d Date) {
 }
 
 func (j *jsonWriter) string(s string) error {
-	if len(s) > walkBytes-(len(j.dst)-j.start) {
+	if len(s) > j.max-(len(j.dst)-j.start) {
 		return j.fail(ErrBytes)
 	}
 	const hex = "0123456789abcdef"

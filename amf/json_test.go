@@ -83,6 +83,38 @@ func TestJSONErrors(t *testing.T) {
 	}
 }
 
+// A limit of the caller's own: what is within it is the same, what is beyond costs no more than that.
+func TestJSONMax(t *testing.T) {
+	v := obj("a", NewArray("x", 1.0), "b", "<")
+	whole, err := AppendJSON(nil, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for max := range len(whole) + 2 {
+		b, err := AppendJSONMax([]byte("x"), v, max)
+		if max >= len(whole) {
+			if err != nil || string(b) != "x"+string(whole) {
+				t.Errorf("%d: %s %v", max, b, err)
+			}
+		} else if !errors.Is(err, ErrBytes) || string(b) != "x" {
+			t.Errorf("%d: %s %v, want %v", max, b, err, ErrBytes)
+		}
+	}
+	many := make([]Value, 1000) // 1000 times the same thousand characters
+	for i := range many {
+		many[i] = strings.Repeat("x", 1000)
+	}
+	for _, long := range []Value{NewArray(many...), laughs(30), &ByteArray{make([]byte, 1<<20)}, strings.Repeat("<", 1<<20)} {
+		big := make([]byte, 0, 64<<10)
+		if b, err := AppendJSONMax(big, long, 16<<10); !errors.Is(err, ErrBytes) || len(b) != 0 {
+			t.Errorf("%d bytes, %v", len(b), err)
+		}
+		if n := testing.AllocsPerRun(1, func() { _, _ = AppendJSONMax(big, long, 16<<10) }); n > 100 {
+			t.Errorf("it took %.0f allocations to find out", n)
+		}
+	}
+}
+
 func TestFromJSON(t *testing.T) {
 	v, err := FromJSON([]byte(` {"b": [1, -2.5e3, true, null, "é"], "a": {}, "b": false} `))
 	want := obj("b", NewArray(1.0, -2500.0, true, nil, "é"), "a", obj(), "b", false)

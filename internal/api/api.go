@@ -14,8 +14,11 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"penstock/app"
+	"penstock/app/instance"
+	"penstock/internal/instancelog"
 	"penstock/internal/journal"
 	"penstock/internal/operator"
+	"penstock/sharedobject"
 )
 
 // Prefix begins the path of everything here.
@@ -27,6 +30,12 @@ type Options struct {
 	Journal *journal.Journal
 	// Apps are the configured applications by name, with the URL that one redirects its clients to, or "".
 	Apps map[string]string
+	// Instances are those of all applications. Required.
+	Instances instance.Source
+	// Hubs are the shared objects of the applications that have any, by name.
+	Hubs map[string]*sharedobject.Hub
+	// InstanceLog remembers what the log said of instances; nil: nothing is remembered.
+	InstanceLog *instancelog.Log
 	// Guard lets in those who have a role and answers the others; see operator.Authority.Require.
 	Guard   func(least operator.Role, next http.Handler) http.Handler
 	Version string
@@ -46,7 +55,7 @@ type handler struct {
 func New(o Options) (http.Handler, error) {
 	h := &handler{o: o, mux: guarded{mux: http.NewServeMux(), guard: o.Guard, roles: make(map[string]operator.Role)}}
 	c := huma.DefaultConfig("Penstock", o.Version)
-	c.Info.Description = "Sessions, streams and refusals of this server, and what an operator can do about them. Reading needs the " +
+	c.Info.Description = "Sessions, streams, instances, shared objects and refusals of this server, and what an operator can do about them. Reading needs the " +
 		"role viewer. Without configured users and tokens only requests from the machine itself are answered."
 	// The document is served below; pages that load scripts from elsewhere are not.
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
@@ -61,6 +70,8 @@ func New(o Options) (http.Handler, error) {
 	h.sessions()
 	h.streams()
 	h.apps()
+	h.instances()
+	h.objects()
 	h.blocks()
 	document, err := json.MarshalIndent(h.api.OpenAPI(), "", "  ")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,10 +18,15 @@ import (
 
 	"go.uber.org/goleak"
 
+	"penstock/amf"
 	"penstock/app"
+	"penstock/app/instance"
+	"penstock/internal/instancelog"
 	"penstock/internal/journal"
 	"penstock/internal/operator"
+	"penstock/internal/script"
 	"penstock/rtmp"
+	"penstock/sharedobject"
 	"penstock/status"
 )
 
@@ -35,6 +41,58 @@ type world struct {
 	http    string
 	client  *http.Client
 	role    operator.Role // of who asks
+	hubs    map[string]*sharedobject.Hub
+	store   *sharedobject.MemoryStore
+	talk    *script.Application
+	lines   *instancelog.Log
+}
+
+// sources are the instances as package server puts them together.
+type sources struct{ instance.Directory }
+
+func (s *sources) Collect() (n int) {
+	for _, source := range s.Sources {
+		n += source.(*script.Application).Collect()
+	}
+	return n
+}
+
+// talkScript is the application talk.
+const talkScript = `
+	application.onAppStart = function () { this.so = SharedObject.get("users", false); trace("started " + this.name); };
+	application.onAppStop = function (info) { return application.stay !== true; };
+	Client.prototype.write = function (key, value) { application.so.setProperty(key, value); return true; };
+	Client.prototype.stay = function () { application.stay = true; };
+`
+
+// share adds the application share, whose shared objects all may use, and the scripted application talk.
+func (w *world) share(mux *app.Mux) {
+	w.store, w.lines = new(sharedobject.MemoryStore), instancelog.New()
+	w.hubs = make(map[string]*sharedobject.Hub)
+	for _, name := range []string{"share", "talk"} {
+		hub := sharedobject.NewHub(sharedobject.Options{Name: name, Store: w.store, SaveInterval: time.Millisecond,
+			Limits: sharedobject.Limits{UpdateRate: 1e6, ValueBytes: 1 << 20, ObjectBytes: 4 << 20}})
+		w.t.Cleanup(func() { _ = hub.Close(context.Background()) })
+		w.hubs[name] = hub
+	}
+	mux.Handle("share", app.Live(app.LiveOptions{Share: app.ShareAll(w.hubs["share"])}))
+	dir := w.t.TempDir()
+	err := os.WriteFile(filepath.Join(dir, "main.asc"), []byte(talkScript), 0o600)
+	if err == nil {
+		log := slog.New(w.lines.Handler(slog.NewTextHandler(io.Discard, nil)))
+		w.talk, err = script.Load("talk", dir, script.Options{Hub: w.hubs["talk"], Log: log})
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.talk.Close)
+	mux.HandleFunc("talk", func(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
+		s, err := w.talk.Connect(ctx, c, args)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	})
 }
 
 func newWorld(t *testing.T) *world {
@@ -45,6 +103,7 @@ func newWorld(t *testing.T) *world {
 	mux := app.NewMux()
 	mux.Handle("live", app.Live(app.LiveOptions{}))
 	mux.Handle("old", app.HandlerFunc(nil))
+	w.share(mux)
 	w.server = &app.Server{Handler: mux, Log: log, OnRefusal: w.journal.Refusal, OnGone: w.journal.Gone}
 	w.server.Limits.RefusedTimeout = time.Minute
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,8 +113,8 @@ func newWorld(t *testing.T) *world {
 	w.rtmp = "rtmp://" + l.Addr().String()
 	served := make(chan struct{})
 	go func() { defer close(served); _ = w.server.Serve(l) }()
-	h, err := New(Options{Server: w.server, Journal: w.journal, Apps: map[string]string{"live": "", "old": "rtmp://elsewhere/x"},
-		Guard: w.guard, Version: "test", Log: log})
+	h, err := New(Options{Server: w.server, Journal: w.journal, Apps: map[string]string{"live": "", "old": "rtmp://elsewhere/x", "share": "", "talk": ""},
+		Instances: &sources{instance.Directory{Server: w.server, Sources: []instance.Source{w.talk}}}, Hubs: w.hubs, InstanceLog: w.lines, Guard: w.guard, Version: "test", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

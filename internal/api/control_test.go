@@ -106,7 +106,7 @@ func TestUnloadAndLoad(t *testing.T) {
 	}
 	var list struct{ Apps []App }
 	w.want(200, "GET", "/apps", nil, &list)
-	if len(list.Apps) != 2 || list.Apps[0].Name != "live" || list.Apps[0].Loaded || !list.Apps[1].Loaded || list.Apps[1].Redirect == "" {
+	if len(list.Apps) != 4 || list.Apps[0].Name != "live" || list.Apps[0].Loaded || !list.Apps[1].Loaded || list.Apps[1].Redirect == "" {
 		t.Errorf("%+v", list)
 	}
 	w.want(204, "POST", "/apps/live/load", nil, nil)
@@ -174,6 +174,10 @@ func TestRoles(t *testing.T) {
 		{"GET", "/openapi.json", operator.Viewer}, {"GET", "/nothing", operator.Viewer},
 		{"POST", "/sessions/x/kick", operator.Operator}, {"POST", "/streams/release", operator.Operator},
 		{"POST", "/blocks", operator.Operator}, {"DELETE", "/blocks?network=10.0.0.1", operator.Operator},
+		{"GET", "/instances", operator.Viewer}, {"GET", "/instances/log?app=talk", operator.Viewer},
+		{"GET", "/objects?app=share", operator.Viewer}, {"GET", "/objects/slots?app=share&name=x", operator.Viewer},
+		{"POST", "/instances/unload", operator.Operator}, {"POST", "/instances/collect", operator.Operator},
+		{"POST", "/objects/clear", operator.Operator}, {"DELETE", "/objects?app=share&name=x", operator.Operator},
 		{"POST", "/apps/live/unload", operator.Admin}, {"POST", "/apps/live/load", operator.Admin},
 	} {
 		w.role = tc.least - 1
@@ -190,7 +194,7 @@ func TestRoles(t *testing.T) {
 		Paths   map[string]map[string]struct{ Description string }
 	}
 	w.want(200, "GET", "/openapi.json", nil, &doc)
-	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != 10 {
+	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != 17 {
 		t.Errorf("OpenAPI %s with %d paths", doc.OpenAPI, len(doc.Paths))
 	}
 	for path, methods := range doc.Paths {

@@ -31,6 +31,7 @@ type Session struct {
 	BytesOut   uint64    `json:"bytesOut" doc:"Bytes to the client."`
 	Publishing []string  `json:"publishing" doc:"Keys of the streams that it publishes."`
 	Playing    []string  `json:"playing" doc:"Keys of the streams that it plays."`
+	Sharing    []string  `json:"sharing" doc:"Names of the shared objects that it uses."`
 	QueueDrops uint64    `json:"queueDrops" doc:"Messages that were left out because the client, as a player, was too slow."`
 }
 
@@ -42,7 +43,7 @@ func newSession(c *app.Client) Session {
 	s := Session{
 		ID: c.ID, App: c.App, Instance: c.Instance, FlashVer: clean(c.FlashVer), Software: explain.Software(c.FlashVer),
 		Secure: c.Secure, Since: c.Since.UTC(), BytesIn: c.BytesRead(), BytesOut: c.BytesWritten(),
-		Publishing: sorted(c.Publishing()), Playing: sorted(c.Playing()), QueueDrops: c.QueueDrops(),
+		Publishing: sorted(c.Publishing()), Playing: sorted(c.Playing()), Sharing: sorted(c.Sharing()), QueueDrops: c.QueueDrops(),
 	}
 	if c.Addr != nil {
 		s.Peer = c.Addr.String()
@@ -51,8 +52,9 @@ func newSession(c *app.Client) Session {
 }
 
 type sessionsInput struct {
-	App string `query:"app" maxLength:"128" doc:"Only those of this application."`
-	IP  string `query:"ip" maxLength:"64" doc:"Only those from this address or network."`
+	App      string `query:"app" maxLength:"128" doc:"Only those of this application."`
+	Instance string `query:"instance" maxLength:"128" doc:"Only those of instances of this name."`
+	IP       string `query:"ip" maxLength:"64" doc:"Only those from this address or network."`
 }
 
 type sessionsOutput struct {
@@ -100,7 +102,7 @@ func (h *handler) sessions() {
 			out := &sessionsOutput{}
 			out.Body.Sessions = []Session{}
 			for _, c := range h.o.Server.Clients() {
-				if (in.App == "" || c.App == in.App) && (!within.IsValid() || contains(within, c.Addr)) {
+				if (in.App == "" || c.App == in.App) && (in.Instance == "" || c.Instance == in.Instance) && (!within.IsValid() || contains(within, c.Addr)) {
 					out.Body.Sessions = append(out.Body.Sessions, newSession(c))
 				}
 			}

@@ -36,7 +36,9 @@ type client struct {
 // resolve answers connect; the first answer counts. (loop)
 func (c *client) resolve(err error) {
 	if !c.answered {
-		c.answered, c.accepted = true, err == nil
+		if c.answered, c.accepted = true, err == nil; c.accepted {
+			c.in.tally.accepted(c.app)
+		}
 		c.verdict <- err
 	}
 }
@@ -75,6 +77,7 @@ func (c *client) final() (*Session, error) {
 
 func (c *client) judged(err error) (*Session, error) {
 	if err != nil {
+		c.in.tally.refused()
 		go c.in.deliver(func() { c.in.left(c) })
 		return nil, err
 	}
@@ -158,6 +161,7 @@ func (in *instance) introduce(c *client, args []amf.Value) {
 func (in *instance) left(c *client) {
 	if c.accepted && in.clients[c.app] == c {
 		_, _ = in.callGlobal("onDisconnect", c.this)
+		in.tally.left(c.app)
 	}
 	c.resolve(errGone) // nobody asks any more
 	delete(in.clients, c.app)

@@ -53,6 +53,8 @@ type instance struct {
 	cancel  context.CancelFunc
 	helpers sync.WaitGroup // goroutines that fetch for the script; Application.Close waits for them
 
+	tally tally
+
 	gate    sync.Mutex // guards entries
 	entries uint64     // counts entering and leaving the engine
 }
@@ -65,7 +67,7 @@ func newInstance(a *Application, name string) *instance {
 		events: make(chan func(), a.o.Queue), done: make(chan struct{}), ending: make(chan string, 1), born: time.Now(),
 		clients: make(map[*app.Client]*client), byThis: make(map[*goja.Object]*client),
 		objects: make(map[*goja.Object]*object), timers: make(map[int64]*timer),
-		files: make(map[string]time.Time),
+		files: make(map[string]time.Time), tally: tally{members: make(map[*app.Client]struct{}), idle: time.Now()},
 	}
 }
 
@@ -313,13 +315,13 @@ func (in *instance) stop(why string) {
 	for _, t := range in.timers {
 		t.Stop()
 	}
-	began := time.Now()
+	began, words := time.Now(), in.words()
 	for _, c := range in.clients {
-		c.resolve(shutdownStatus(in.app.name)) // when it waits
+		c.resolve(words) // when it waits
 		if !c.accepted {
 			continue
 		}
-		c.queue(func() { c.app.Disconnect(shutdownStatus(in.app.name)) }) // after what the script had to say
+		c.queue(func() { c.app.Disconnect(words) }) // after what the script had to say
 		if in.fatal == nil && time.Since(began) < 2*in.app.o.EntryTime {
 			_, _ = in.callGlobal("onDisconnect", c.this)
 		}

@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	running "penstock/app/instance"
 	"penstock/media"
 	"penstock/sharedobject"
 	"penstock/status"
@@ -144,6 +147,14 @@ func (a *Application) Connect(ctx context.Context, c *app.Client, args []amf.Val
 		if err != nil {
 			return nil, err
 		}
+		if in.tally.isUnloaded() { // the name is free when it has ended
+			select {
+			case <-in.done:
+				continue
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
 		in.renew(ctx)
 		s, err := in.connect(ctx, c, args)
 		if !errors.Is(err, errGone) {
@@ -186,15 +197,51 @@ func (a *Application) forget(in *instance) {
 	}
 }
 
-// Instances are the names of the instances that run.
-func (a *Application) Instances() []string {
+// Instances implements instance.Source: those that run.
+func (a *Application) Instances() []running.Stats {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	names := make([]string, 0, len(a.instances))
-	for name := range a.instances {
-		names = append(names, name)
+	all := slices.Collect(maps.Values(a.instances))
+	a.mu.Unlock()
+	list := make([]running.Stats, len(all))
+	for i, in := range all {
+		list[i] = in.stats()
 	}
-	return names
+	return list
+}
+
+// UnloadInstance implements instance.Source: the script's onAppStop is called.
+func (a *Application) UnloadInstance(app, name, reason string) bool {
+	a.mu.Lock()
+	in := a.instances[name]
+	a.mu.Unlock()
+	if in == nil || app != a.name {
+		return false
+	}
+	in.tally.unload(reason)
+	in.end(endShutdown)
+	return true
+}
+
+// Collect asks the instances without clients to end now, and returns how many it asked: a script may say no, in onAppStop.
+func (a *Application) Collect() (asked int) {
+	a.mu.Lock()
+	all := slices.Collect(maps.Values(a.instances))
+	a.mu.Unlock()
+	for _, in := range all {
+		if s := in.stats(); s.Clients > 0 || s.Stopping {
+			continue
+		}
+		select {
+		case in.events <- func() {
+			if len(in.clients) == 0 && in.over == "" {
+				in.over = endUnused
+			}
+		}:
+			asked++
+		default: // too much waits for it already: somebody uses it
+		}
+	}
+	return asked
 }
 
 // Unload ends every instance, and does not wait for that. Who connects afterwards meets a new one.
@@ -202,6 +249,7 @@ func (a *Application) Unload() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, in := range a.instances {
+		in.tally.unload("")
 		in.end(endShutdown)
 	}
 }

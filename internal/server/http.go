@@ -36,7 +36,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 		redirects[name] = a.Redirect
 	}
 	programs, err := api.New(api.Options{Server: s.app, Journal: s.observers.journal, Apps: redirects, Guard: s.operators.Require,
-		Version: s.o.Version, Log: s.o.Log})
+		Instances: s.scripts.directory(s.app), Hubs: s.objects.hubs, InstanceLog: s.lines, Version: s.o.Version, Log: s.o.Log})
 	if err != nil {
 		return nil, err
 	}

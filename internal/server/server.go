@@ -16,6 +16,7 @@ import (
 	"penstock/app"
 	"penstock/internal/admission"
 	"penstock/internal/config"
+	"penstock/internal/instancelog"
 	"penstock/internal/metrics"
 	"penstock/internal/operator"
 	"penstock/internal/outlet/httpflv"
@@ -47,7 +48,8 @@ type Server struct {
 	operators    *operator.Authority
 	objects      *objects
 	scripts      scripts
-	observers    *observers // nil until New has all else
+	lines        *instancelog.Log // what the log said of instances
+	observers    *observers       // nil until New has all else
 }
 
 // New opens the ports and makes everything that Run runs. Its errors are one line that says what to do. A server that is not
@@ -56,6 +58,8 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	lines := instancelog.New()
+	o.Log = slog.New(lines.Handler(o.Log.Handler()))
 	if err := checkData(c.Data); err != nil {
 		return nil, err
 	}
@@ -74,7 +78,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, o: o, hooks: metrics.NewHooks()}
+	s := &Server{config: c, o: o, hooks: metrics.NewHooks(), lines: lines}
 	if s.rtmpListener, err = listen("rtmp", c.RTMP.Listen); err != nil {
 		return nil, err
 	}

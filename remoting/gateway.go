@@ -1,7 +1,7 @@
 // Package remoting is the gateway for Flash Remoting: AMF packets over HTTP, whose calls are those that a client of RTMP could make.
 // Each request is a connection to the application, from connect to close, made within the process: the same rules, hooks, limits
-// and methods decide about it, and what an application refuses is a fault with the application's words. Since a connection lasts for one
-// request only, an application that remembers who called needs RTMP.
+// and methods decide about it, and what an application refuses is a fault with the application's words. An application that remembers
+// who called asks for a session (KeepSession): the connection is then kept from one request of its caller to the next.
 package remoting
 
 import (
@@ -17,27 +17,43 @@ import (
 	"strings"
 	"time"
 
-	"penstock/amf"
-	"penstock/rtmp"
 	"penstock/status"
 )
 
 // ContentType of packets, both ways. A page of another origin cannot send it unless it is allowed to.
 const ContentType = "application/x-amf"
 
+// Path is where a Handler expects to be: it answers Path, where a call's target is APPLICATION.METHOD or APPLICATION/INSTANCE.METHOD,
+// and Path/APPLICATION[/INSTANCE], where it is METHOD.
+const Path = "/gateway"
+
+// Handles tells whether a URL's path is the gateway's.
+func Handles(path string) bool {
+	rest, ok := strings.CutPrefix(path, Path)
+	return ok && (rest == "" || rest[0] == '/' || rest[0] == ';')
+}
+
 // Options configures New.
 type Options struct {
-	// Dial makes a connection to the RTMP server, on behalf of whoever sent the request.
-	Dial   func(*http.Request) (net.Conn, error)
-	Allow  func(*http.Request) error // may refuse a request, in words; nil: none
-	Limits Limits
-	Log    *slog.Logger // nil: slog.Default
+	// Serve serves a connection and returns when it has ended: app.Server.ServeConn.
+	Serve  func(net.Conn)
+	Addr   func(*http.Request) net.Addr // whom a request comes from; nil: its RemoteAddr
+	Allow  func(*http.Request) error    // may refuse a request, in words; nil: none
+	Origin func(host string) bool       // the hosts whose pages may call from browsers (CORS); nil: none but the gateway's own
+	// Describe lets callers ask for an application's methods, see Described. Without it they are told Call.Prohibited.
+	Describe bool
+	// Refused hears what the gateway itself refuses, with what was asked as far as it is known. Applications record their own
+	// refusals. nil: nobody hears it.
+	Refused func(r *http.Request, application, target string, s *status.Status)
+	Limits  Limits
+	Log     *slog.Logger // nil: slog.Default
 }
 
 // Handler is the gateway. It is safe for concurrent use.
 type Handler struct {
-	o      Options
-	places chan struct{} // one for each request that is served
+	o        Options
+	places   chan struct{} // one for each request that is served
+	sessions sessions
 }
 
 // New returns a Handler.
@@ -46,14 +62,28 @@ func New(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &Handler{o: o, places: make(chan struct{}, o.Limits.Requests)}
+	if o.Addr == nil {
+		o.Addr = func(r *http.Request) net.Addr { return peer(r.RemoteAddr) }
+	}
+	return &Handler{
+		o: o, places: make(chan struct{}, o.Limits.Requests),
+		sessions: sessions{max: o.Limits.Sessions, idle: o.Limits.SessionIdle, byID: make(map[string]*session)},
+	}
 }
 
-// ServeHTTP answers POST /gateway, where a call's target is APPLICATION.METHOD or APPLICATION/INSTANCE.METHOD, and
-// POST /gateway/APPLICATION[/INSTANCE], where it is METHOD.
+// Close ends all sessions and keeps no further ones. Requests are still answered.
+func (h *Handler) Close() { h.sessions.close() }
+
+// ServeHTTP answers a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
+	h.crossOrigin(w, r)
+	switch {
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", "POST, OPTIONS")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST, OPTIONS")
 		http.Error(w, "This is a gateway for Flash Remoting: POST AMF packets to it.", http.StatusMethodNotAllowed)
 		return
 	}
@@ -72,11 +102,38 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-h.places }()
 	default:
 		h.o.Log.Warn("a remoting request was turned away", "peer", r.RemoteAddr, "limit", "remoting_requests", "max", h.o.Limits.Requests)
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "The server's limit remoting_requests is reached.", http.StatusServiceUnavailable)
+		h.busy(w, r, "The server's limit remoting_requests is reached.")
 		return
 	}
 	h.serve(w, r)
+}
+
+// crossOrigin lets pages of other hosts call, where they may: Flash Player asks for the policy file, browsers and Ruffle in them for this.
+func (h *Handler) crossOrigin(w http.ResponseWriter, r *http.Request) {
+	origin := r.Header.Get("Origin")
+	if origin == "" || h.o.Origin == nil {
+		return
+	}
+	w.Header().Add("Vary", "Origin")
+	if u, err := url.Parse(origin); err != nil || u.Host == "" || !h.o.Origin(u.Hostname()) {
+		return
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	w.Header().Set("Access-Control-Allow-Methods", http.MethodPost)
+	w.Header().Set("Access-Control-Allow-Headers", "Content-Type")
+	w.Header().Set("Access-Control-Max-Age", "600")
+}
+
+func (h *Handler) busy(w http.ResponseWriter, r *http.Request, text string) {
+	h.refused(r, "", "", status.New(status.CallFailed, text))
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, text, http.StatusServiceUnavailable)
+}
+
+func (h *Handler) refused(r *http.Request, application, target string, s *status.Status) {
+	if h.o.Refused != nil {
+		h.o.Refused(r, application, target, s)
+	}
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +144,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
+		h.refused(r, "", "", status.New(status.CallFailed, (&LimitError{"remoting_bytes", 0, h.o.Limits.Bytes}).Error()))
 		http.Error(w, (&LimitError{"remoting_bytes", 0, h.o.Limits.Bytes}).Error(), http.StatusRequestEntityTooLarge)
 		return
 	case err != nil:
@@ -96,19 +154,27 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	request, err := Decode(body, h.o.Limits)
 	if err != nil {
 		// There is nothing to address an answer to. Flash Player calls a reply it cannot decode BadVersion; we say it in HTTP.
-		h.o.Log.Info("a remoting request makes no sense", "peer", r.RemoteAddr, "error", err)
+		h.refused(r, "", "", status.New(status.CallBadVersion, err.Error()))
 		http.Error(w, string(status.CallBadVersion)+": "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	b := &batch{h: h, ctx: ctx, r: r, headers: request.Headers, app: strings.Trim(strings.TrimPrefix(r.URL.Path, "/gateway"), "/")}
-	defer b.close()
+	b, err := h.newBatch(ctx, r, request.Headers)
+	if err != nil {
+		h.busy(w, r, "Another request of this session is still at work.")
+		return
+	}
+	defer b.end()
+	h.o.Log.Debug("remoting", "peer", r.RemoteAddr, "version", request.Version, "headers", len(request.Headers), "calls", len(request.Bodies),
+		"session", b.session != nil)
 	answer := &Packet{Version: request.Version}
 	for _, call := range request.Bodies {
 		answer.Bodies = append(answer.Bodies, b.call(call))
 	}
+	answer.Headers = b.finish()
 	out, err := answer.Append(nil)
 	if err != nil { // what a method returned cannot be written; the server's own values always can
 		h.o.Log.Warn("the answer of a remoting request cannot be encoded", "peer", r.RemoteAddr, "error", err)
+		answer.Headers = nil
 		for i := range answer.Bodies {
 			answer.Bodies[i] = fault(request.Bodies[i], status.New(status.CallFailed, "The result cannot be encoded."), "")
 		}
@@ -120,140 +186,20 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out) // whoever left needs no answer
 }
 
-// batch is one request at work: its calls run one after the other, those to one application on one connection.
-type batch struct {
-	h       *Handler
-	ctx     context.Context
-	r       *http.Request
-	headers []Header
-	app     string // of the path, "" when targets name theirs
-	conns   map[string]*connection
-}
+// peer is the address of a caller.
+type peer string
 
-type connection struct {
-	client *rtmp.Client
-	err    error
-}
+// Network implements net.Addr.
+func (peer) Network() string { return "tcp" }
 
-func (b *batch) close() {
-	for _, c := range b.conns {
-		if c.client != nil {
-			_ = c.client.Close()
-		}
-	}
-}
+// String implements net.Addr.
+func (p peer) String() string { return string(p) }
 
-// call makes one call and returns its answer.
-func (b *batch) call(call Body) Body {
-	if call.Err != nil {
-		return fault(call, status.New(status.CallBadVersion, call.Err.Error()), "")
+// hostOf is an address without its port.
+func hostOf(a net.Addr) string {
+	host, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
 	}
-	for _, h := range b.headers {
-		switch {
-		case strings.EqualFold(h.Name, "DescribeService"):
-			return fault(call, status.New(status.CallProhibited, "Methods are not described here."), "")
-		case h.MustUnderstand && !strings.EqualFold(h.Name, "Credentials"):
-			return fault(call, status.Newf(status.CallFailed, "The header %.64q is not understood, and must be.", h.Name), "")
-		}
-	}
-	application, method := b.app, call.Target
-	if application == "" {
-		var ok bool
-		if application, method, ok = strings.Cut(call.Target, "."); !ok {
-			return fault(call, status.Newf(status.CallFailed, "Method not found (%s).", call.Target), "The target has to be APPLICATION.METHOD.")
-		}
-	}
-	c := b.connect(application)
-	if c.err != nil {
-		return refused(call, c.err)
-	}
-	v, err := c.client.Call(b.ctx, method, arguments(call.Value)...)
-	if err == nil {
-		return Body{Target: call.Response + "/onResult", Response: "null", Value: v}
-	}
-	return refused(call, err)
-}
-
-// arguments of a call: Flash Player sends an array of them.
-func arguments(v amf.Value) []amf.Value {
-	if a, ok := v.(*amf.Array); ok && len(a.Assoc) == 0 {
-		return a.Dense
-	}
-	if v == nil {
-		return nil
-	}
-	return []amf.Value{v}
-}
-
-// connect connects to an application, once in a request.
-func (b *batch) connect(application string) *connection {
-	if c := b.conns[application]; c != nil {
-		return c
-	}
-	c := &connection{}
-	if b.conns == nil {
-		b.conns = make(map[string]*connection)
-	}
-	b.conns[application] = c
-	cfg := &rtmp.ClientConfig{
-		FlashVer: "AMF gateway", PageURL: b.r.Referer(), Timeout: b.h.o.Limits.Timeout,
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return b.h.o.Dial(b.r) },
-	}
-	app := application + query(b.r.URL.RawQuery, b.headers)
-	cfg.Properties = []amf.Prop{{Key: "app", Value: app}}
-	c.client, c.err = rtmp.Dial(b.ctx, "rtmp://gateway/app", cfg)
-	return c
-}
-
-// query is what follows an application's name: the request's own query, in which the user of a Credentials header replaces another.
-func query(raw string, headers []Header) string {
-	for _, h := range headers {
-		props, ok := amf.PropsOf(h.Value)
-		if !ok || !strings.EqualFold(h.Name, "Credentials") {
-			continue
-		}
-		var pairs []string
-		for pair := range strings.SplitSeq(raw, "&") {
-			if name, _, _ := strings.Cut(pair, "="); pair != "" && name != "user" && name != "pass" {
-				pairs = append(pairs, pair)
-			}
-		}
-		o := &amf.Object{Props: props}
-		raw = strings.Join(append(pairs, "user="+escape(o.String("userid")), "pass="+escape(o.String("password"))), "&")
-	}
-	if raw == "" {
-		return ""
-	}
-	return "?" + raw
-}
-
-// escape escapes a value as package app reads it, for which a plus is a plus.
-func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
-
-// refused is the fault of a call that a server or an application refused.
-func refused(call Body, err error) Body {
-	s, ok := status.Of(err)
-	if !ok {
-		s = status.New(status.CallFailed, "The call failed.")
-	}
-	switch s.Code {
-	case status.CallFailed, status.CallBadVersion, status.CallProhibited:
-		return fault(call, s, "")
-	case status.ConnectRejected:
-		if !strings.Contains(s.Description, "is not defined.") {
-			return fault(call, status.New(status.CallProhibited, s.Description), string(s.Code))
-		}
-	}
-	if strings.HasPrefix(string(s.Code), "NetConnection.Connect.") {
-		return fault(call, status.New(status.CallFailed, s.Description), string(s.Code))
-	}
-	return fault(call, s, "") // a code of the application's own
-}
-
-// fault is the answer to a call that went wrong: what an information object has, and what callers of PyAMF and Red5 look for.
-func fault(call Body, s *status.Status, details string) Body {
-	o := s.Object()
-	o.Set("type", string(s.Code))
-	o.Set("details", details)
-	return Body{Target: call.Response + "/onStatus", Response: "null", Value: o}
+	return host
 }

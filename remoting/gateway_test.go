@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,15 +47,14 @@ func gateway(t *testing.T, o Options) (url string) {
 			"admin": app.Only(func() error { return errors.New("not you") }, nil),
 		}, nil
 	})
+	mux.HandleFunc("desk", desk)
 	srv := &app.Server{Handler: mux}
-	o.Dial = func(*http.Request) (net.Conn, error) {
-		near, far := net.Pipe()
-		go srv.ServeConn(far)
-		return near, nil
-	}
-	s := httptest.NewServer(New(o))
+	o.Serve = srv.ServeConn
+	h := New(o)
+	s := httptest.NewServer(h)
 	t.Cleanup(func() {
 		s.Close()
+		h.Close()
 		_ = srv.Close()
 		http.DefaultClient.CloseIdleConnections()
 	})
@@ -225,10 +226,10 @@ func TestWhoMayCall(t *testing.T) {
 func TestRequestsAtOnce(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
 	o := Options{Limits: Limits{Requests: 1, Timeout: 20 * time.Second}}
-	o.Dial = func(*http.Request) (net.Conn, error) {
+	o.Serve = func(nc net.Conn) {
 		close(entered)
 		<-leave
-		return nil, errors.New("no server")
+		_ = nc.Close()
 	}
 	s := httptest.NewServer(New(o))
 	defer func() {
@@ -256,6 +257,68 @@ func TestTimeout(t *testing.T) {
 		o, _ := b.Value.(*amf.Object)
 		if o == nil || o.String("code") != string(status.CallFailed) || !strings.HasSuffix(b.Target, "/onStatus") {
 			t.Errorf("%s %s", b.Target, amf.Format(b.Value))
+		}
+	}
+}
+
+// Pages of other hosts may call where Origin says so: browsers ask first, and read the answer only then.
+func TestCrossOrigin(t *testing.T) {
+	url := gateway(t, Options{Origin: func(host string) bool { return host == "games.example.com" }})
+	for _, tt := range []struct{ method, origin, want string }{
+		{http.MethodOptions, "https://games.example.com", "https://games.example.com"},
+		{http.MethodPost, "http://games.example.com:8080", "http://games.example.com:8080"},
+		{http.MethodOptions, "https://example.com", ""},
+		{http.MethodOptions, "null", ""},
+		{http.MethodPost, "", ""},
+	} {
+		r, err := http.NewRequest(tt.method, url, bytes.NewReader(unhex(t, "000000000000")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", ContentType)
+		if tt.origin != "" {
+			r.Header.Set("Origin", tt.origin)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("Access-Control-Allow-Origin"); got != tt.want || res.StatusCode > 299 || res.Header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s from %q: %s, %q", tt.method, tt.origin, res.Status, got)
+		}
+	}
+}
+
+// What the gateway refuses without asking an application is told to who counts refusals.
+func TestRefused(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	url := gateway(t, Options{Limits: Limits{Bytes: 200}, Refused: func(_ *http.Request, application, target string, s *status.Status) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, fmt.Sprintf("%s/%s %s %s", application, target, s.Code, s.Description))
+	}})
+	post(t, url, nil)
+	post(t, url, make([]byte, 300))
+	post(t, url+"/chat", unhex(t, "0000 0000 0001 0005 636f756e74 0002 2f31 00000002 1200"))
+	ask(t, url, packet("who"))
+	p := packet("chat.who")
+	p.Headers = []Header{{Name: "DescribeService"}}
+	ask(t, url, p)
+	ask(t, url, packet("chat.nothing")) // which the application refuses
+	mu.Lock()
+	defer mu.Unlock()
+	want := []string{
+		"/ NetConnection.Call.BadVersion remoting: the packet ends within the version at byte 0",
+		"/ NetConnection.Call.Failed the limit remoting_bytes (200) is reached",
+		"chat/count NetConnection.Call.BadVersion amf: ",
+		"/who NetConnection.Call.Failed Method not found (who).",
+		"/chat.who NetConnection.Call.Prohibited Methods are not described here.",
+	}
+	for i, w := range want {
+		if len(got) != len(want) || !strings.HasPrefix(got[i], w) {
+			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 }

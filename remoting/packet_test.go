@@ -140,7 +140,7 @@ func FuzzDecode(f *testing.F) {
 func TestVectors(t *testing.T) {
 	dir := os.Getenv("PENSTOCK_VECTORS")
 	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "vectors")
+		dir = filepath.Join("..", "..", "shared", "vectors")
 	}
 	read := func(file string, into any) {
 		b, err := os.ReadFile(filepath.Join(dir, file))

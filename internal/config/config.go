@@ -73,9 +73,11 @@ type HTTP struct {
 	// Gateway serves Flash Remoting (AMF over HTTP) at /gateway: calls of the applications' methods, each request a connection
 	// of its own, under the same rules as over RTMP.
 	Gateway bool `yaml:"gateway"`
+	// GatewayDescribe lets callers of the gateway ask, by the header DescribeService, which methods an application has.
+	GatewayDescribe bool `yaml:"gateway_describe"`
 	// PolicyDomains are the hosts whose Flash movies may use the gateway and open sockets to the RTMP port: example.com,
-	// *.example.com, or * for all. They are what /crossdomain.xml and a policy-file request are answered with; without any, no movie
-	// of another host may.
+	// *.example.com, or * for all. They are what /crossdomain.xml, a policy-file request and, at the gateway, a browser's question
+	// (CORS) are answered with; without any, no movie of another host may.
 	PolicyDomains []string `yaml:"policy_domains"`
 	// Origins are the hosts whose pages may open the WebSocket at /rtmp, beside the server's own page: example.com, or
 	// *.example.com for its subdomains.

@@ -111,11 +111,14 @@ type Limits struct {
 	ScriptIdle  Duration `yaml:"script_idle"`  // time that an instance without clients is kept
 
 	RemotingBytes     Size     `yaml:"remoting_bytes"`      // length of a request to the gateway
-	RemotingHeaders   int      `yaml:"remoting_headers"`    // headers of its AMF packet
+	RemotingHeaders   int      `yaml:"remoting_headers"`    // headers of its AMF packet, and of the answer's
 	RemotingCalls     int      `yaml:"remoting_calls"`      // calls in it
 	RemotingNameBytes Size     `yaml:"remoting_name_bytes"` // length of a call's target and of a header's name
 	RemotingRequests  int      `yaml:"remoting_requests"`   // requests to the gateway that are served at once
 	RemotingTimeout   Duration `yaml:"remoting_timeout"`    // time for a whole request
+
+	RemotingSessions    int      `yaml:"remoting_sessions"`     // connections that the gateway keeps, for applications that ask for it, until their callers come again; 0 keeps none
+	RemotingSessionIdle Duration `yaml:"remoting_session_idle"` // time without a request after which it does no longer
 }
 
 // PlayerQueue is what waits for one player. Beyond the soft bounds video is dropped up to a key frame; beyond the hard ones
@@ -139,6 +142,7 @@ func DefaultLimits() Limits {
 	l.ScriptTime, l.ScriptQueue, l.ScriptDepth, l.ScriptIdle = Duration(2*time.Second), 1024, 1000, Duration(20*time.Minute)
 	l.RemotingBytes, l.RemotingHeaders, l.RemotingCalls, l.RemotingNameBytes = 1<<20, 16, 32, 255
 	l.RemotingRequests, l.RemotingTimeout = 64, Duration(30*time.Second)
+	l.RemotingSessions, l.RemotingSessionIdle = 256, Duration(5*time.Minute)
 	l.ConfigBytes, l.MetadataBytes, l.ColorInfoBytes, l.Tracks = 64<<10, 64<<10, 16<<10, 16
 	return l
 }

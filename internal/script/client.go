@@ -26,9 +26,10 @@ type client struct {
 	verdict  chan error // capacity 1: what connect is answered
 
 	// What the script sent before the answer to connect, and what it sends after, in order.
-	mu    sync.Mutex // guards out
-	out   []func()
-	ready chan struct{} // capacity 1: out has something
+	sending sync.Mutex // held while it is sent, so that it stays in order
+	mu      sync.Mutex // guards out
+	out     []func()
+	ready   chan struct{} // capacity 1: out has something
 
 	streams sync.WaitGroup // onUnpublish that have not been called
 }
@@ -99,13 +100,20 @@ func (c *client) send() {
 		case <-gone:
 			return
 		}
-		c.mu.Lock()
-		out := c.out
-		c.out = nil
-		c.mu.Unlock()
-		for _, f := range out {
-			f()
-		}
+		c.flush()
+	}
+}
+
+// flush sends what the script has said so far. Nothing in it waits for the client.
+func (c *client) flush() {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	c.mu.Lock()
+	out := c.out
+	c.out = nil
+	c.mu.Unlock()
+	for _, f := range out {
+		f()
 	}
 }
 

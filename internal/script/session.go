@@ -28,6 +28,7 @@ func (s *Session) Call(ctx context.Context, name string, args []amf.Value) (resu
 	if gone != nil {
 		return nil, gone
 	}
+	s.c.flush() // what the method said to its caller comes before its answer
 	return result, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"penstock/internal/admission"
 	"penstock/internal/config"
 	"penstock/media"
+	"penstock/remoting"
 )
 
 // applications makes the handlers of the configured applications.
@@ -50,6 +51,12 @@ func methodsFor(c *app.Client, a config.App, registry *media.Registry) app.Metho
 		"ping":    func(context.Context, []amf.Value) (amf.Value, error) { return "pong", nil },
 		"echo":    echo,
 		"streams": func(context.Context, []amf.Value) (amf.Value, error) { return liveNames(c, registry), nil },
+		"DescribeService": remoting.Described(remoting.Service{Version: "1", Address: c.App, Functions: []remoting.Function{
+			{Name: "ping", Returns: "String", Description: "Returns pong."},
+			{Name: "echo", Returns: "Object", Description: "Returns its argument, or an array of several.",
+				Arguments: []remoting.Argument{{Name: "value", Type: "Object"}}},
+			{Name: "streams", Returns: "Array", Description: "Returns the names of the streams that are live."},
+		}}),
 	}
 	if len(a.Origins) > 0 {
 		for name, f := range m {

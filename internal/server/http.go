@@ -64,7 +64,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 		mux.ServeHTTP(w, r)
 	})
 	return &http.Server{
-		Handler:  throughTunnel(s.tunnel, withGateway(newGateway(s.config, s.app, s.o), s.config, root)),
+		Handler:  throughTunnel(s.tunnel, withGateway(s.gateway, s.config, root)),
 		ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		// Answers have no time limit, for streams have no end; neither have requests, for Go's ends answers too.
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,

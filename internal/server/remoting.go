@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -12,43 +11,70 @@ import (
 	"penstock/internal/page"
 	"penstock/internal/tunnel"
 	"penstock/remoting"
+	"penstock/status"
 )
 
 // newGateway serves Flash Remoting; nil when the configuration does not want that.
-func newGateway(c *config.Config, srv *app.Server, o Options) http.Handler {
+func newGateway(c *config.Config, srv *app.Server, o Options) *remoting.Handler {
 	if !c.HTTP.Gateway {
 		return nil
 	}
 	l := c.Limits
+	limits := remoting.Limits{
+		Bytes: int(l.RemotingBytes), Headers: l.RemotingHeaders, Calls: l.RemotingCalls, NameBytes: int(l.RemotingNameBytes),
+		Requests: l.RemotingRequests, Timeout: time.Duration(l.RemotingTimeout), AMF: c.Limits.App().RTMP.AMF,
+		Sessions: l.RemotingSessions, SessionIdle: time.Duration(l.RemotingSessionIdle),
+	}
+	if limits.Sessions == 0 {
+		limits.Sessions = -1
+	}
 	return remoting.New(remoting.Options{
-		Allow: page.OwnName(c.HTTP.Hosts, "http.hosts"), Log: o.Log,
-		Limits: remoting.Limits{
-			Bytes: int(l.RemotingBytes), Headers: l.RemotingHeaders, Calls: l.RemotingCalls, NameBytes: int(l.RemotingNameBytes),
-			Requests: l.RemotingRequests, Timeout: time.Duration(l.RemotingTimeout), AMF: c.Limits.App().RTMP.AMF,
-		},
-		Dial: func(r *http.Request) (net.Conn, error) {
-			near, far := net.Pipe()
-			go srv.ServeConn(&within{far, tunnel.ClientAddr(r)}) // ends with near
-			return near, nil
+		Serve: srv.ServeConn, Addr: tunnel.ClientAddr, Allow: page.OwnName(c.HTTP.Hosts, "http.hosts"), Describe: c.HTTP.GatewayDescribe,
+		Origin: func(host string) bool { return inDomains(c.HTTP.PolicyDomains, host) }, Limits: limits, Log: o.Log,
+		Refused: func(r *http.Request, application, target string, s *status.Status) {
+			srv.Record(gatewayRefusal(r, application, target, s))
 		},
 	})
 }
 
-// within is the server's end of a connection made within the process, on behalf of somebody.
-type within struct {
-	net.Conn
-	remote net.Addr
+// gatewayRefusal is what the gateway refused before any application heard of it. What the caller sent is no name of ours: it is cut short.
+func gatewayRefusal(r *http.Request, application, target string, s *status.Status) *app.Refusal {
+	cut := func(text string) string { return strings.ToValidUTF8(text[:min(len(text), 64)], "") }
+	cause := app.CauseMalformed
+	switch s.Code {
+	case status.CallBadVersion:
+		cause = app.CauseEncoding
+	case status.CallProhibited:
+		cause = app.CausePolicy
+	}
+	if strings.Contains(s.Description, "limit remoting_") {
+		cause = app.CauseLimit
+	}
+	rule := "gateway"
+	if target != "" {
+		rule += " " + cut(target)
+	}
+	return &app.Refusal{Stage: app.StageCall, Cause: cause, Rule: rule, Status: s, Peer: tunnel.ClientAddr(r), App: cut(application), FlashVer: cut(r.UserAgent())}
 }
 
-// RemoteAddr is who it is on behalf of.
-func (c *within) RemoteAddr() net.Addr { return c.remote }
+// inDomains tells whether a host is one of http.policy_domains, as Flash reads a policy file: * is all, *.example.com is example.com too.
+func inDomains(domains []string, host string) bool {
+	for _, d := range domains {
+		suffix, wild := strings.CutPrefix(d, "*.")
+		if d == "*" || strings.EqualFold(d, host) || wild && (strings.EqualFold(suffix, host) || len(host) > len(suffix) &&
+			strings.EqualFold(host[len(host)-len(suffix)-1:], "."+suffix)) {
+			return true
+		}
+	}
+	return false
+}
 
 // withGateway serves remoting and Flash's policy file, and leaves the rest to next.
-func withGateway(gateway http.Handler, c *config.Config, next http.Handler) http.Handler {
+func withGateway(gateway *remoting.Handler, c *config.Config, next http.Handler) http.Handler {
 	policy := crossDomain(c.HTTP.PolicyDomains, "")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case gateway != nil && (r.URL.Path == "/gateway" || strings.HasPrefix(r.URL.Path, "/gateway/")):
+		case gateway != nil && remoting.Handles(r.URL.Path):
 			gateway.ServeHTTP(w, r)
 		case r.URL.Path == "/crossdomain.xml":
 			w.Header().Set("Content-Type", "text/x-cross-domain-policy")

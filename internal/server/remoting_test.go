@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"penstock/amf"
+	"penstock/app"
 	"penstock/internal/config"
 	"penstock/remoting"
+	"penstock/status"
 )
 
 // The gateway of a running server calls the methods of its applications, under their rules; what it refuses is recorded.
@@ -50,6 +52,14 @@ func TestGateway(t *testing.T) {
 			t.Errorf("%s %s: %s, want %s", tt.path, tt.target, got, tt.want)
 		}
 	}
+	// What the gateway itself refuses is recorded too.
+	post := func(body string) {
+		res, err := http.Post("http://"+r.http+"/gateway", remoting.ContentType, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+	}
 	// A refusal is recorded when it has been sent: two of two connections in any order.
 	recorded := make(map[string]string)
 	for range 2 {
@@ -58,6 +68,16 @@ func TestGateway(t *testing.T) {
 	}
 	if recorded["closed"] != "apps.closed.connect.keys" || recorded["live"] != "nothing" {
 		t.Errorf("recorded: %v", recorded)
+	}
+	post("no packet")
+	if got := r.refusal(t); got.Rule != "gateway" || got.Cause != app.CauseEncoding || got.Status.Code != status.CallBadVersion || got.Peer == nil {
+		t.Errorf("recorded: %+v", got)
+	}
+	if got := ask("/gateway", "x"); !strings.HasPrefix(got, "/1/onStatus") {
+		t.Errorf("a target without an application: %s", got)
+	}
+	if got := r.refusal(t); got.Rule != "gateway x" || got.Cause != app.CauseMalformed {
+		t.Errorf("recorded: %+v", got)
 	}
 	res, err := http.Get("http://" + r.http + "/crossdomain.xml")
 	if err != nil {
@@ -83,5 +103,30 @@ func TestGateway(t *testing.T) {
 func TestNoPolicy(t *testing.T) {
 	if p := crossDomain(nil, ""); strings.Contains(p, "allow-access-from") || !strings.Contains(p, `policies="none"`) {
 		t.Error(p)
+	}
+}
+
+// Hosts as a policy file has them.
+func TestInDomains(t *testing.T) {
+	for _, tt := range []struct {
+		domain, host string
+		want         bool
+	}{
+		{"example.com", "example.com", true},
+		{"example.com", "Example.COM", true},
+		{"example.com", "www.example.com", false},
+		{"*.example.com", "www.example.com", true},
+		{"*.example.com", "a.b.example.com", true},
+		{"*.example.com", "example.com", true},
+		{"*.example.com", "notexample.com", false},
+		{"*.example.com", "example.com.evil.org", false},
+		{"*", "anything", true},
+	} {
+		if got := inDomains([]string{"other.org", tt.domain}, tt.host); got != tt.want {
+			t.Errorf("%s in %s: %v", tt.host, tt.domain, got)
+		}
+	}
+	if inDomains(nil, "example.com") {
+		t.Error("nobody is in no domains")
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/tunnel"
 	"penstock/media"
+	"penstock/remoting"
 )
 
 // Options are what the command line adds to a configuration.
@@ -42,7 +43,8 @@ type Server struct {
 	rtmpListener net.Listener
 	httpListener net.Listener // nil when HTTP is off
 	viewers      *httpflv.Handler
-	tunnel       *tunnel.Handler // nil when RTMP is not let in through HTTP
+	tunnel       *tunnel.Handler   // nil when RTMP is not let in through HTTP
+	gateway      *remoting.Handler // nil when there is no Flash Remoting
 	hooks        *metrics.Hooks
 	admission    *admission.Admission
 	operators    *operator.Authority
@@ -119,6 +121,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 			s.httpListener = tls.NewListener(s.httpListener, httpTLS)
 		}
 		s.tunnel = newTunnel(c, s.app, o)
+		s.gateway = newGateway(c, s.app, o)
 		s.viewers = s.newViewers()
 	}
 	s.observe()
@@ -258,6 +261,9 @@ func (s *Server) stopHTTP(ctx context.Context) {
 	if s.tunnel != nil {
 		s.tunnel.Drain(ctx)
 		defer s.tunnel.Close()
+	}
+	if s.gateway != nil {
+		s.gateway.Close()
 	}
 	s.operators.Close()
 	s.observers.journal.EndSubscriptions()

@@ -40,7 +40,9 @@ func flashPages(t *testing.T) string {
 // play shows the movie and returns what it said when it is done.
 func play(ctx context.Context, t *testing.T, s *server) []string {
 	t.Helper()
-	navigate(ctx, t, s.http+"/pages/?gateway="+url.QueryEscape(s.http+"/gateway")+"&rtmp="+url.QueryEscape(s.rtmp+"/live"))
+	gateway := s.http + "/gateway"
+	given := url.Values{"gateway": {gateway}, "elsewhere": {strings.Replace(gateway, "127.0.0.1", "localhost", 1)}, "rtmp": {s.rtmp + "/live"}}
+	navigate(ctx, t, s.http+"/pages/?"+given.Encode())
 	deadline := time.Now().Add(60 * time.Second)
 	for {
 		said := evaluate[[]string](ctx, t, "window.lines")
@@ -66,7 +68,7 @@ func TestFlashMovie(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "penstock.yaml")
-	text := fmt.Sprintf("scripts: %q\nhttp: {pages: %q}\nlog: {level: debug}\napps: {live: {}, members: {connect: {users: {ann: %q}}}}\n",
+	text := fmt.Sprintf("scripts: %q\nhttp: {pages: %q, policy_domains: [127.0.0.1]}\nlog: {level: debug}\napps: {live: {}, members: {connect: {users: {ann: %q}}}}\n",
 		filepath.Join(process.Root(), "test", "flash", "applications"), pages, strings.TrimSpace(string(hashed)))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -95,6 +97,10 @@ func TestFlashMovie(t *testing.T) {
 		"amf3 version 3",
 		"amf3 /1/onResult [Spot(0.5, 3), " + millis + `, ["a", 7, -1, null], {n: 268435456, t: true}, ByteArray(bytes)]`,
 		`amf3 /2/onStatus {code: "NetConnection.Call.Failed", description: "Method not found (nothing)."`,
+		"session header news {read: false}", `session recalls "blue"`, "another recalls null",
+		`flex /1/onResult "from Flex" for 4C1D95B2-0E2A-4A58-9F5B-1B7A5E0F6C11`,
+		"flex /1/onStatus NetConnection.Call.Failed Method not found (nothing).",
+		`another host result "pong"`,
 		`no gateway netStatus {code: "NetConnection.Call.Failed"`,
 	} {
 		found := false
@@ -107,6 +113,8 @@ func TestFlashMovie(t *testing.T) {
 	}
 	for _, want := range []string{
 		`refusal.cause=not-found .*refusal.rule=missing refusal.code=NetConnection.Call.Failed .*refusal.app=desk`,
+		`refusal.cause=encoding .*refusal.rule="gateway echo" refusal.code=NetConnection.Call.BadVersion`,
+		`msg=remoting .*version=0 headers=1 calls=1`, `msg=remoting .*version=0 headers=0 calls=3`, `msg=remoting .*version=3 headers=0 calls=2`,
 		`refusal.rule=apps.members.connect.users refusal.code=NetConnection.Connect.Rejected .*refusal.app=members`,
 	} {
 		line := regexp.MustCompile(want)

@@ -16,14 +16,17 @@ class Spot {
 /** Calls the gateway in every way a movie can, one step after the other, and tells the page what it saw, a line for each event. **/
 class Movie {
 	static var gateway:String;
+	static var elsewhere:String;
 	static var rtmp:String;
 
 	static function main() {
 		var given:Dynamic = flash.Lib.current.loaderInfo.parameters;
 		gateway = given.gateway;
+		elsewhere = given.elsewhere;
 		rtmp = given.rtmp;
 		untyped __global__["flash.net.registerClassAlias"]("com.example.Spot", Spot);
-		run([results, batch, values, faults, credentials, tooDeep, encoding3, amf3, noGateway, overRTMP]);
+		untyped __global__["flash.net.registerClassAlias"]("flex.messaging.messages.RemotingMessage", Remoting);
+		run([results, batch, values, faults, credentials, tooDeep, encoding3, amf3, session, flex, anotherHost, noGateway, overRTMP]);
 	}
 
 	static function say(line:String) {
@@ -133,18 +136,66 @@ class Movie {
 		spot.y = 3;
 		var bytes = new ByteArray();
 		bytes.writeUTFBytes("bytes");
-		var p = new Packet();
-		p.call("echo", [spot, Date.fromTime(1234567890123.0), ["a", 7, -1, null], {n: 268435456, t: true}, bytes]);
+		var p = call("echo", [spot, Date.fromTime(1234567890123.0), ["a", 7, -1, null], {n: 268435456, t: true}, bytes]);
 		p.call("nothing", []);
-		p.send(gateway + "/live", answer -> {
+		ask(gateway + "/live", p, next, answer -> {
 			say("amf3 version " + answer.version);
 			for (b in answer.bodies)
 				say("amf3 " + b.target + " " + show(b.value));
 			next();
-		}, error -> {
-			say("amf3 error " + error);
+		});
+	}
+
+	/** Calls and hands the answer to then; with an error it says so and goes on. **/
+	static function ask(url:String, p:Packet, next:Void->Void, then:Packet->Void) {
+		p.send(url, then, error -> {
+			say("error " + error);
 			next();
 		});
+	}
+
+	static function call(target:String, args:Array<Dynamic>):Packet {
+		var p = new Packet();
+		p.call(target, args);
+		return p;
+	}
+
+	/** Obeys AppendToGatewayUrl, which Ruffle's NetConnection does not. **/
+	static function session(next:Void->Void) {
+		var url = gateway + "/desk";
+		ask(url, call("remember", ["blue"]), next, first -> {
+			var suffix = "";
+			for (h in first.headers) {
+				if (h.name == "AppendToGatewayUrl")
+					suffix = h.value;
+				else
+					say("session header " + h.name + " " + show(h.value));
+			}
+			ask(url + suffix, call("recall", []), next, again -> {
+				say("session recalls " + show(again.bodies[0].value));
+				ask(url, call("recall", []), next, other -> {
+					say("another recalls " + show(other.bodies[0].value));
+					next();
+				});
+			});
+		});
+	}
+
+	static function flex(next:Void->Void) {
+		ask(gateway, call("null", [new Remoting("live", "echo", ["from Flex"])]), next, answer -> {
+			var m = answer.bodies[0].value;
+			say("flex " + answer.bodies[0].target + " " + show(m.body) + " for " + m.correlationId);
+			ask(gateway, call("null", [new Remoting("live", "nothing", [])]), next, refused -> {
+				m = refused.bodies[0].value;
+				say("flex " + refused.bodies[0].target + " " + m.faultCode + " " + m.faultString);
+				next();
+			});
+		});
+	}
+
+	/** The gateway by another name, which is another origin: it lets this page's host call. **/
+	static function anotherHost(next:Void->Void) {
+		connection("another host", elsewhere).call("live.ping", responder("another host", next));
 	}
 
 	static function noGateway(next:Void->Void) {

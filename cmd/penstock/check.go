@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,7 +27,7 @@ type checkServerCmd struct {
 	URL string `arg:"" optional:"" help:"Application of the server: rtmp://HOST/APP or rtmps://HOST/APP."`
 
 	Format   string        `default:"terminal" enum:"terminal,json,markdown,html,junit" help:"Format of the report: ${enum}."`
-	Output   string        `short:"o" placeholder:"FILE" help:"File for the report instead of the standard output."`
+	Output   string        `short:"o" placeholder:"FILE" help:"File for the report instead of the standard output; compressed when its name ends in .gz."`
 	Only     []string      `placeholder:"CASE" help:"Only these cases, sections (chunk) or patterns (netconnection/call-*)."`
 	List     bool          `help:"List the cases and end."`
 	Explain  string        `placeholder:"CASE" help:"Say what a case requires and why; with a URL, run it and print the conversation."`
@@ -99,7 +98,7 @@ func (c *checkServerCmd) Run(p *program) error {
 	if c.Explain != "" {
 		return conversation(p.stdout, r)
 	}
-	if err := c.write(p.stdout, r); err != nil {
+	if err := writeReport(p, c.Output, c.Format, r); err != nil {
 		return err
 	}
 	return verdict(r)
@@ -124,17 +123,6 @@ func (c *checkServerCmd) judge(p *program, t *judge.Target, cases []judge.Case) 
 		r.Subject = "the server at " + t.Address
 	}
 	return r, nil
-}
-
-func (c *checkServerCmd) write(w io.Writer, r *conformance.Report) error {
-	if c.Output == "" {
-		return report.Write(w, c.Format, r)
-	}
-	f, err := os.Create(c.Output)
-	if err != nil {
-		return err
-	}
-	return errors.Join(report.Write(f, c.Format, r), f.Close())
 }
 
 // verdict is the error of a report in which something required does not work.

@@ -60,7 +60,7 @@ func TestCheckClientFails(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"client", "--only", "session", "--", "false"}, 1, "1 required results are not as they should be"},
+		{[]string{"client", "--only", "session", "--", "false"}, 1, "1 of what is required does not work"},
 		{[]string{"client", "--only", "session", "--", "/no/such/client"}, 1, "cannot be started"},
 		{[]string{"client", "--only", "nonsense", "--", "true"}, 2, "no case begins with nonsense"},
 		{[]string{"client", "--explain", "nonsense"}, 2, "there is no case nonsense"},

@@ -16,7 +16,7 @@ type checkCompareCmd struct {
 	Format  string   `enum:"terminal,json,markdown,html,junit" default:"terminal" help:"Format: terminal,markdown,html; for a single report also: terminal,json,markdown,html,junit."`
 	Codes   bool     `help:"Print RTMPy's table of NetConnection's nine codes in Markdown, each cell a link to the case in REPORT with .md for .json."`
 	Output  string   `short:"o" placeholder:"FILE" help:"File instead of the standard output."`
-	Reports []string `arg:"" name:"report" help:"Files written with --format json."`
+	Reports []string `arg:"" name:"report" help:"Files written with --format json, which may be compressed."`
 }
 
 // Run shows reports side by side.
@@ -61,7 +61,7 @@ func readReport(name string) (*conformance.Report, error) {
 func columns(names []string, reports []*conformance.Report) []report.Column {
 	out := make([]report.Column, len(reports))
 	for i, r := range reports {
-		out[i] = report.Column{Report: r, Evidence: filepath.ToSlash(strings.TrimSuffix(names[i], ".json")) + ".md"}
+		out[i] = report.Column{Report: r, Evidence: filepath.ToSlash(strings.TrimSuffix(strings.TrimSuffix(names[i], ".gz"), ".json")) + ".md"}
 	}
 	return out
 }

@@ -52,6 +52,9 @@ func TestReportPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		navigate(ctx, t, "file://"+file)
+		until(t, 20*time.Second, "the conversations are unpacked", func() bool {
+			return evaluate[string](ctx, t, `document.getElementById("shown").textContent`) != ""
+		})
 		shown := `[...document.querySelectorAll("tr.case")].filter(r => r.getClientRects().length).length`
 		for _, step := range []struct {
 			do   string

@@ -4,10 +4,14 @@
 package report
 
 import (
+	"bufio"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"penstock/internal/conformance"
 )
@@ -69,12 +73,33 @@ func writeJSON(w io.Writer, r *conformance.Report) error {
 	return enc.Encode(r)
 }
 
-// Read reads the JSON of one report. Properties it does not know are left out, so that reports of later versions can be compared;
+// WriteFile writes one report into a file, compressed when its name ends in .gz: conversations say the same over and over.
+func WriteFile(name, format string, r *conformance.Report) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if !strings.HasSuffix(name, ".gz") {
+		return errors.Join(Write(f, format, r), f.Close())
+	}
+	z := gzip.NewWriter(f)
+	return errors.Join(Write(z, format, r), z.Close(), f.Close())
+}
+
+// Read reads the JSON of one report, which may be compressed by gzip. Properties it does not know are left out, so that reports of later versions can be compared;
 // a verdict, severity or role that it does not know is an error.
 func Read(in io.Reader) (*conformance.Report, error) { return read(in, MaxBytes) }
 
 func read(in io.Reader, most int64) (*conformance.Report, error) {
-	limited := &io.LimitedReader{R: in, N: most + 1}
+	plain := bufio.NewReader(in)
+	limited := &io.LimitedReader{R: plain, N: most + 1}
+	if magic, _ := plain.Peek(2); string(magic) == "\x1f\x8b" {
+		z, err := gzip.NewReader(plain)
+		if err != nil {
+			return nil, fmt.Errorf("no conformance report: %w", err)
+		}
+		limited.R = z // bounds what it becomes
+	}
 	var r conformance.Report
 	if err := json.NewDecoder(limited).Decode(&r); err != nil {
 		if limited.N <= 0 {

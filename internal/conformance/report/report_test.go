@@ -2,12 +2,15 @@ package report
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -304,11 +307,15 @@ func TestHTML(t *testing.T) {
 		var data pageData
 		scripts := 0
 		for _, b := range blocks.FindAllStringSubmatch(text, -1) {
-			if strings.Contains(b[2], "application/json") {
-				if strings.ContainsAny(b[3], "<>") {
+			if strings.Contains(b[2], `id="data"`) {
+				if strings.ContainsAny(b[3], "<>&") {
 					t.Errorf("%s: data with angle brackets", name)
 				}
-				if err := json.Unmarshal([]byte(b[3]), &data); err != nil {
+				z, err := gzip.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(b[3])))
+				if err == nil {
+					err = json.NewDecoder(z).Decode(&data)
+				}
+				if err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
 				continue
@@ -341,6 +348,53 @@ func TestHTML(t *testing.T) {
 				t.Errorf("%s has no %s", name, want)
 			}
 		}
+	}
+}
+
+// A file whose name ends in .gz is compressed, and read all the same; what it becomes is bounded.
+func TestCompressed(t *testing.T) {
+	dir := t.TempDir()
+	plain, packed := filepath.Join(dir, "a.json"), filepath.Join(dir, "a.json.gz")
+	var sizes []int64
+	var said []string
+	for _, name := range []string{plain, packed} {
+		if err := WriteFile(name, JSON, sample()); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Read(f)
+		_ = f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		said = append(said, write(t, JSON, got))
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, info.Size())
+	}
+	if sizes[1] >= sizes[0] || said[0] != said[1] {
+		t.Errorf("%d bytes, compressed %d, that say the same: %t", sizes[0], sizes[1], said[0] == said[1])
+	}
+	if err := WriteFile(filepath.Join(dir, "no", "a.json"), JSON, sample()); err == nil {
+		t.Error("written into a folder that does not exist")
+	}
+	if err := WriteFile(packed, "pdf", sample()); !errors.Is(err, ErrFormat) {
+		t.Errorf("pdf: %v", err)
+	}
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	_, _ = z.Write([]byte(`{"role":"client","subject":"` + strings.Repeat(" ", 1<<20) + `"}`))
+	_ = z.Close()
+	if _, err := read(&bomb, 1<<18); err == nil || !strings.Contains(err.Error(), "at most 262144 bytes") {
+		t.Errorf("a bomb: %v", err)
+	}
+	if _, err := Read(strings.NewReader("\x1f\x8bno")); err == nil || !strings.Contains(err.Error(), "no conformance report") {
+		t.Errorf("no gzip: %v", err)
 	}
 }
 

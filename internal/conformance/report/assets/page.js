@@ -1,7 +1,15 @@
 'use strict';
 // Everything that a peer said is put into the page as text, never as markup.
-(() => {
-  const data = JSON.parse(document.getElementById('data').textContent);
+(async () => {
+  // The conversations are JSON, compressed by gzip, in base64.
+  async function unpack() {
+    const packed = Uint8Array.from(atob(document.getElementById('data').textContent), (c) => c.charCodeAt(0));
+    return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).json();
+  }
+  const data = await unpack().catch((e) => {
+    document.getElementById('unpacked').hidden = false;
+    throw e;
+  });
   const $ = (id) => document.getElementById(id);
   const rows = [...document.querySelectorAll('tr.case')];
   const signs = { works: '✓', differs: '≠', fails: '✗', 'not-reproduced': '○' };

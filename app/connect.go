@@ -118,6 +118,7 @@ func (c *Client) accept(cmd *rtmp.Command, session Session) {
 // greet makes the client known and answers it. Shutdown finds it from here on, and must find it
 // answered.
 func (c *Client) greet(cmd *rtmp.Command) {
+	defer c.conn.Push()
 	c.welcome.Lock()
 	defer c.welcome.Unlock()
 	c.server.remember(c)
@@ -143,6 +144,7 @@ func greeting() []*rtmp.Message {
 	}
 }
 
+// connectResult queues the answer.
 func (c *Client) connectResult(cmd *rtmp.Command, msgs []*rtmp.Message) {
 	id := c.server.Identity
 	properties := amf.NewObject(
@@ -169,7 +171,7 @@ func (c *Client) connectResult(cmd *rtmp.Command, msgs []*rtmp.Message) {
 		}
 		msgs = append(msgs, m)
 	}
-	_ = c.conn.Send(msgs...)
+	_ = c.conn.Queue(msgs...)
 }
 
 // enhanced answers the Enhanced RTMP v2 properties that the client offered, and only those: an

@@ -20,14 +20,24 @@ import (
 func (s *Server) serve(conn *rtmp.Conn, over *rtmp.LimitError) {
 	c := newClient(s, conn, over)
 	left := make(chan struct{})
-	context.AfterFunc(conn.Context(), func() {
+	leave := func() {
 		defer close(left)
 		c.leave()
-	})
+	}
+	stop := context.AfterFunc(conn.Context(), leave)
 	c.watch.start(c)
 	err := c.read()
 	c.watch.stop()
-	if conn.Context().Err() == nil {
+	switch {
+	case conn.Context().Err() != nil:
+	case errors.Is(err, io.EOF) && stop():
+		if conn.CloseFlushed(ErrClosedByPeer) {
+			leave() // most go like this, and no goroutine has to be started for it
+			break
+		}
+		context.AfterFunc(conn.Context(), leave)
+		c.lost(err)
+	default:
 		c.lost(err)
 	}
 	<-left

@@ -189,7 +189,7 @@ func ListenAndServe(addr string, h Handler) error {
 
 // ListenAndServe listens on a TCP address and serves.
 func (s *Server) ListenAndServe(addr string) error {
-	l, err := net.Listen("tcp", addr)
+	l, err := rtmp.Listen(addr)
 	if err != nil {
 		return err
 	}

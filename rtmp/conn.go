@@ -251,7 +251,7 @@ func (c *Conn) acknowledge() {
 	n := c.r.Bytes()
 	if sequence, due := acknowledgement(n, c.acked, c.window); due {
 		c.acked = n
-		_ = c.Send(Acknowledgement(sequence))
+		_ = c.reply(Acknowledgement(sequence))
 	}
 }
 
@@ -281,7 +281,7 @@ func (c *Conn) plumb(m *Message) (bool, error) {
 		n, err := uint32Body("SetPeerBandwidth", m.Payload)
 		if err == nil && n != c.peerWindow {
 			c.peerWindow = n
-			return true, c.Send(WindowAckSize(n))
+			return true, c.reply(WindowAckSize(n))
 		}
 		return true, nil
 	case TypeUserControl:
@@ -291,13 +291,22 @@ func (c *Conn) plumb(m *Message) (bool, error) {
 		}
 		switch u.Event {
 		case EventPingRequest:
-			return true, c.Send(NewUserControl(EventPingResponse, u.Value))
+			return true, c.reply(NewUserControl(EventPingResponse, u.Value))
 		case EventPingResponse:
 			c.pings.Response(u.Value, time.Now())
 			return true, nil // any byte counts as life; LastRead has noted it
 		}
 	}
 	return false, nil
+}
+
+// reply sends what the protocol wants answered.
+func (c *Conn) reply(m *Message) error {
+	err := c.Queue(m)
+	if err == nil {
+		c.Push()
+	}
+	return err
 }
 
 // Ping sends a ping request with our clock in ms. The answer shows in LastRead and RTT.

@@ -52,8 +52,18 @@ func (o *outbound) init(l Limits) {
 	o.maxBytes, o.maxMessages = l.ControlQueueBytes, l.ControlQueueMessages
 }
 
-// append queues messages. With wait set it returns a channel to wait on instead of an error
-// when the queue is full. mu must be held.
+// take empties the queue for who writes it; mu must be held.
+func (o *outbound) take() []byte {
+	queue := o.queue
+	o.queue, o.messages = nil, 0
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+	return queue
+}
+
+// append queues a message. mu must be held.
 func (o *outbound) append(m *Message) {
 	o.queue = chunk.Append(slices.Grow(o.queue, chunk.Size(m, o.chunkSize)), m, o.chunkSize)
 	o.messages++
@@ -169,6 +179,15 @@ func (c *Conn) endWriting() {
 // connection with the next Send, and the error is a *LimitError: one large message always has room. A message that RTMP cannot frame is an error that
 // wraps chunk.ErrUnframable, and nothing is sent. After Close or Finish the error is their cause.
 func (c *Conn) Send(msgs ...*Message) error {
+	err := c.Queue(msgs...)
+	if err == nil {
+		c.Wake()
+	}
+	return err
+}
+
+// Queue is Send without the sending: a Push, or whatever is sent next, takes the messages along.
+func (c *Conn) Queue(msgs ...*Message) error {
 	if err := context.Cause(c.ctx); err != nil {
 		return err
 	}
@@ -188,12 +207,15 @@ func (c *Conn) Send(msgs ...*Message) error {
 		o.mu.Unlock()
 		return ErrFinished
 	}
-	bytes, count := len(o.queue), o.messages
+	bytes, count, size := len(o.queue), o.messages, 0
+	for _, m := range msgs {
+		size += chunk.Size(m, o.chunkSize)
+	}
+	o.queue = slices.Grow(o.queue, size)
 	for _, m := range msgs {
 		o.append(m)
 	}
 	o.mu.Unlock()
-	c.Wake()
 	switch {
 	case bytes > o.maxBytes:
 		return c.overflow(&LimitError{Option: "control_queue_bytes", Value: bytes, Max: o.maxBytes})
@@ -201,6 +223,37 @@ func (c *Conn) Send(msgs ...*Message) error {
 		return c.overflow(&LimitError{Option: "control_queue_messages", Value: count, Max: o.maxMessages})
 	}
 	return nil
+}
+
+// Push sends what was queued, as Wake does; but what the peer takes at once is written before it returns, where the connection
+// allows that, so that no goroutine is needed. It never blocks, and is not to be called while a mutex is held.
+func (c *Conn) Push() {
+	if c.direct == nil {
+		c.Wake()
+		return
+	}
+	o := &c.out
+	o.mu.Lock()
+	if o.writing || o.ended {
+		o.again = true
+		o.mu.Unlock()
+		return
+	}
+	o.writing = true
+	control := o.take()
+	o.mu.Unlock()
+	if len(control) > 0 {
+		n, err := c.direct.TryWrite(control)
+		c.bytesOut.Add(uint64(n))
+		if err != nil || n < len(control) {
+			o.rest = [][]byte{control[n:]} // an error will be met again by who can deal with it
+			go c.drain()
+			return
+		}
+	}
+	if !c.release() {
+		go c.drain()
+	}
 }
 
 func (c *Conn) overflow(err error) error {
@@ -311,6 +364,22 @@ func (c *Conn) Finish(cause error, msgs ...*Message) {
 	c.Wake()
 }
 
+// CloseFlushed is Close for a peer that has ended in order while nothing waits to be sent to it; false: it is not so, and nothing
+// was done.
+func (c *Conn) CloseFlushed(err error) bool {
+	o := &c.out
+	o.mu.Lock()
+	flushed := c.direct != nil && c.PeerEnd() == PeerLeft && !o.writing && !o.finish && len(o.queue) == 0 && len(o.sources) == 0
+	if flushed {
+		o.finish = true // whoever sends now is late
+	}
+	o.mu.Unlock()
+	if flushed {
+		c.Close(err)
+	}
+	return flushed
+}
+
 // batch is the state of who writes, reused from write to write.
 type batch struct {
 	bufs     [][]byte
@@ -392,13 +461,9 @@ func (c *Conn) writePending(b *batch) (finished bool, err error) {
 	o := &c.out
 	for {
 		o.mu.Lock()
-		control := o.queue
-		o.queue, o.messages = b.spare[:0], 0
+		control := o.take()
+		o.queue = b.spare[:0]
 		sources, finish := o.sources, o.finish
-		if o.room != nil {
-			close(o.room)
-			o.room = nil
-		}
 		o.mu.Unlock()
 
 		b.bufs, b.begun = append(b.bufs[:0], o.rest...), o.rest != nil

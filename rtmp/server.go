@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"penstock/rtmp/chunk"
 	"penstock/rtmp/handshake"
+	"penstock/rtmp/internal/socket"
 )
 
 // ErrServerClosed is what Serve returns after Close or Shutdown.
@@ -69,6 +71,9 @@ func (s *Server) log() *slog.Logger {
 	}
 	return slog.Default()
 }
+
+// Listen listens on a TCP address such as ":1935", so that its connections cost less to accept than those of net.Listen.
+func Listen(addr string) (net.Listener, error) { return socket.Listen(addr) }
 
 // Serve accepts from l until Close or Shutdown, then returns ErrServerClosed. It closes l.
 func (s *Server) Serve(l net.Listener) error {
@@ -232,37 +237,46 @@ func (s *Server) turned(nc net.Conn, why error) {
 // open sees the connection through TLS, when it is, and through the RTMP handshake.
 func (s *Server) open(nc net.Conn, l Limits) (net.Conn, handshake.Result, error) {
 	var none handshake.Result
-	first, err := readByte(nc)
+	hello := hellos.Get().(*[helloSize]byte)
+	defer hellos.Put(hello)
+	first, err := readFirst(nc, hello[:])
 	if err != nil {
 		return nil, none, err
 	}
-	if kind := handshake.Sniff(first); kind == handshake.TLS && s.TLSConfig != nil {
-		t, err := s.startTLS(nc, first, l)
+	if handshake.Sniff(first[0]) == handshake.TLS && s.TLSConfig != nil {
+		t, err := s.startTLS(nc, bytes.Clone(first), l)
 		if err != nil {
 			return nil, none, err
 		}
 		_ = nc.SetDeadline(time.Now().Add(l.HandshakeTimeout))
-		if first, err = readByte(t); err != nil {
+		if first, err = readFirst(t, hello[:]); err != nil {
 			return nil, none, err
 		}
 		nc = t
 	}
-	if kind := handshake.Sniff(first); kind != handshake.RTMP {
+	if kind := handshake.Sniff(first[0]); kind != handshake.RTMP {
 		answerForeign(nc, kind, s.PageURL, s.Policy)
-		return nil, none, &NotRTMPError{Kind: kind, First: first}
+		return nil, none, &NotRTMPError{Kind: kind, First: first[0]}
 	}
-	hs, err := handshake.Server(nc, handshake.Options{First: []byte{first}})
+	hs, err := handshake.Server(nc, handshake.Options{First: first})
 	return nc, hs, err
 }
 
-func (s *Server) startTLS(nc net.Conn, first byte, l Limits) (net.Conn, error) {
+// helloSize is that of C0 and C1, which a client sends at once: what is read first is never more, so that nothing has to be given
+// back.
+const helloSize = 1 + 1536
+
+var hellos = sync.Pool{New: func() any { return new([helloSize]byte) }}
+
+// startTLS does the TLS handshake, of which first has been read already; it keeps that.
+func (s *Server) startTLS(nc net.Conn, first []byte, l Limits) (net.Conn, error) {
 	release, over := s.admission.enterTLS(nc.RemoteAddr(), l)
 	if over != nil {
 		return nil, over
 	}
 	defer release()
 	_ = nc.SetDeadline(time.Now().Add(l.TLSTimeout))
-	t := tls.Server(&prefixConn{Conn: nc, prefix: []byte{first}}, s.TLSConfig)
+	t := tls.Server(&prefixConn{Conn: nc, prefix: first}, s.TLSConfig)
 	if err := t.Handshake(); err != nil {
 		return nil, timedOut(fmt.Errorf("rtmp: TLS handshake: %w", err), "tls_timeout", l.TLSTimeout)
 	}
@@ -326,15 +340,15 @@ func (s *Server) closeListeners() {
 	}
 }
 
-func readByte(r net.Conn) (byte, error) {
-	var b [1]byte
+// readFirst reads what is there, at least one byte.
+func readFirst(r net.Conn, b []byte) ([]byte, error) {
 	for {
-		n, err := r.Read(b[:])
-		if n == 1 {
-			return b[0], nil
+		n, err := r.Read(b)
+		if n > 0 {
+			return b[:n], nil
 		}
 		if err != nil {
-			return 0, fmt.Errorf("rtmp: before the handshake: %w", err)
+			return nil, fmt.Errorf("rtmp: before the handshake: %w", err)
 		}
 	}
 }

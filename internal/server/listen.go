@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"penstock/rtmp"
 )
 
 // listen opens a port. name is the flag and the section of the configuration that say which.
 func listen(name, addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := rtmp.Listen(addr)
 	if err == nil {
 		return l, nil
 	}

@@ -66,7 +66,19 @@ func (b *buffer) fill() error {
 	n, err := b.read(b.buf[b.w:])
 	b.full = n == len(b.buf)-b.w && n > 0
 	b.w += n
+	if err != nil {
+		b.giveBack()
+	}
 	return err
+}
+
+// giveBack parts with a buffer that is empty and has not grown, when the source is a Waiter.
+func (b *buffer) giveBack() {
+	if _, ok := b.src.(Waiter); !ok || b.r < b.w || len(b.buf) != firstBuffer {
+		return
+	}
+	firstBuffers.Put((*[firstBuffer]byte)(b.buf))
+	b.buf, b.r, b.w = nil, 0, 0
 }
 
 // rest waits, where the source allows it, without the buffer, when that is empty. A buffer that has grown belongs to a peer
@@ -76,10 +88,7 @@ func (b *buffer) rest() error {
 	if !ok || b.r < b.w || b.err != nil || b.full || b.size < firstBuffer || b.buf != nil && len(b.buf) != firstBuffer {
 		return nil
 	}
-	if b.buf != nil {
-		firstBuffers.Put((*[firstBuffer]byte)(b.buf))
-		b.buf, b.r, b.w = nil, 0, 0
-	}
+	b.giveBack()
 	if err := w.Wait(); err != nil {
 		return err
 	}

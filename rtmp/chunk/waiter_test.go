@@ -57,6 +57,13 @@ func TestWaiter(t *testing.T) {
 	if w.r.in.buf != nil {
 		t.Error("the buffer is held after an error")
 	}
+	w.fails = nil
+	if err := w.r.ReadMessage(&m); err != io.EOF {
+		t.Errorf("error %v", err)
+	}
+	if w.r.in.buf != nil {
+		t.Error("the buffer is held after the end")
+	}
 }
 
 // A peer that fills the buffer keeps it.

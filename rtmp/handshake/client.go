@@ -16,15 +16,16 @@ var defaultClientVersion = [4]byte{9, 0, 124, 2}
 // The error is a [*VersionError] if S0 is not 3; it shows how the answer of a
 // server of some other kind started. Otherwise it is an [*Error].
 func Client(rw io.ReadWriter, o Options) (Result, error) {
-	c, err := o.hello()
-	if err != nil {
+	w := works.Get().(*work)
+	defer works.Put(w)
+	c, s := w.c[:], w.s[:]
+	if err := o.hello(c); err != nil {
 		return Result{}, &Error{Stage: "C1", Err: err}
 	}
 	if _, err := rw.Write(c); err != nil {
 		return Result{}, &Error{Stage: "C0 C1", Err: err}
 	}
 	in := &input{src: rw, first: o.First}
-	s := make([]byte, 1+2*packetSize)
 	n, err := in.some("S0", s)
 	if err != nil {
 		return Result{}, err
@@ -54,18 +55,17 @@ func Client(rw io.ReadWriter, o Options) (Result, error) {
 		Scheme:           scheme,
 		PeerVersion:      [4]byte(s1[4:8]),
 		ServerDigestTail: append([]byte(nil), s1[signatureAt:]...),
-		Rest:             in.first,
+		Rest:             in.rest(),
 	}, nil
 }
 
-// hello returns C0 and C1.
-func (o *Options) hello() ([]byte, error) {
-	c := make([]byte, 1+packetSize)
+// hello fills c with C0 and C1.
+func (o *Options) hello(c []byte) error {
 	c[0] = Version
 	c1 := c[1:]
 	binary.BigEndian.PutUint32(c1, o.now())
 	if err := o.random(c1[randomAt:]); err != nil {
-		return nil, err
+		return err
 	}
 	version := o.Version
 	if o.Digest {
@@ -75,7 +75,7 @@ func (o *Options) hello() ([]byte, error) {
 	if o.Digest {
 		putDigest(c1, DigestA, playerText)
 	}
-	return c, nil
+	return nil
 }
 
 // confirm fills c2 with the answer to s1.

@@ -105,6 +105,14 @@ type input struct {
 	read  int
 }
 
+// rest is what Options.First had beyond the handshake.
+func (in *input) rest() []byte {
+	if len(in.first) == 0 {
+		return nil // so that no memory is kept for it
+	}
+	return in.first
+}
+
 // full fills p with bytes, the first of which have been read already.
 func (in *input) full(stage string, p []byte, have int) error {
 	for have < len(p) {

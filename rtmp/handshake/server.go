@@ -3,6 +3,7 @@ package handshake
 import (
 	"encoding/binary"
 	"io"
+	"sync"
 )
 
 // defaultServerVersion is that of Flash Media Server 4.5.
@@ -17,7 +18,9 @@ var defaultServerVersion = [4]byte{4, 5, 0, 1}
 // else an [*Error].
 func Server(rw io.ReadWriter, o Options) (Result, error) {
 	in := &input{src: rw, first: o.First}
-	var c [1 + packetSize]byte // C0, C1
+	w := works.Get().(*work)
+	defer works.Put(w)
+	c := &w.c // C0, C1
 	n, err := in.some("C0", c[:])
 	if err != nil {
 		return Result{}, err
@@ -28,7 +31,7 @@ func Server(rw io.ReadWriter, o Options) (Result, error) {
 	if err := in.full("C1", c[:], n); err != nil {
 		return Result{}, err
 	}
-	s := make([]byte, 1+2*packetSize)
+	s := w.s[:] // S0, S1, S2
 	scheme, err := o.answer(s, c[1:])
 	if err != nil {
 		return Result{}, &Error{Stage: "S1", Read: in.read, Err: err}
@@ -44,9 +47,18 @@ func Server(rw io.ReadWriter, o Options) (Result, error) {
 	if err := in.full("C2", c[1:], 0); err != nil {
 		return Result{}, err
 	}
-	r.Rest = in.first
+	r.Rest = in.rest()
 	return r, nil
 }
+
+// work is what a handshake needs while it lasts: of a server or, the other way round, of a client.
+type work struct {
+	c [1 + packetSize]byte
+	s [1 + 2*packetSize]byte
+}
+
+// works holds those of handshakes that are over: a server that many connect to at once would leave mostly these to be collected.
+var works = sync.Pool{New: func() any { return new(work) }}
 
 // answer fills s with S0, S1 and S2 for the client whose C1 is c1.
 func (o *Options) answer(s, c1 []byte) (Scheme, error) {
@@ -54,6 +66,7 @@ func (o *Options) answer(s, c1 []byte) (Scheme, error) {
 	s1, s2 := s[1:1+packetSize], s[1+packetSize:]
 	now := o.now()
 	binary.BigEndian.PutUint32(s1, now)
+	clear(s1[4:randomAt])
 	if err := o.random(s1[randomAt:]); err != nil {
 		return Simple, err
 	}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package socket
+
+const inherits = false
+
+func keepAlive(uintptr) {}

@@ -93,7 +93,7 @@ func (cs *Channels) order(c *Channel, items []Item, reset bool) error {
 	cs.routing.Lock()
 	defer cs.routing.Unlock()
 	for _, i := range items {
-		if cs.circle(i.Source, c.key) {
+		if cs.Circle(i.Source, c.key) {
 			return ErrCircle
 		}
 	}

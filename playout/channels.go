@@ -122,8 +122,8 @@ func (cs *Channels) forget(c *Channel) {
 	}
 }
 
-// circle reports whether a source is made of the stream target, itself included, through whatever channels of this process.
-func (cs *Channels) circle(source, target string) bool {
+// Circle reports whether a source is the stream target, or made of it by channels of this process: target cannot play it.
+func (cs *Channels) Circle(source, target string) bool {
 	seen := map[string]bool{source: true}
 	for at := []string{source}; len(at) > 0; at = at[1:] {
 		if at[0] == target {

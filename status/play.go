@@ -36,7 +36,7 @@ func playStateEntries() []Entry {
 			Carrier: OnPlayStatus, Sender: FromServer, Extra: "duration, bytes", Source: srcImitated},
 		{Code: PlaySwitch, Level: LevelStatus,
 			Meaning: "The next item of a playlist begins.",
-			Carrier: OnPlayStatus, Sender: FromServer, Source: srcImitated},
+			Carrier: OnPlayStatus, Sender: FromServer, Sent: true, Source: srcImitated},
 		{Code: PlayTransition, Level: LevelStatus, Description: "Transitioning from %s to %s.",
 			Meaning: "play2 switches to another stream. The reason is NetStream.Transition.Success or NetStream.Transition.Forced.",
 			Carrier: OnStatus, Sender: FromServer, Extra: "reason, details, clientid", Source: srcRed5},

@@ -64,8 +64,9 @@ var compatibility = []chapter{
 		{"`introducePeer`", not, "", "RTMFP only."},
 	}},
 	{"Stream", []feature{
-		{"`Stream.get(name)`", done, "TestStreamPlay", "64 of an instance at the most. `onStatus` hears `NetStream.Publish.Start`, `NetStream.Publish.BadName`, `NetStream.Play.Failed`."},
-		{"`stream.play(name, …)`", partly, "TestStreamPlay", "A live stream of the instance, now or when it comes, in place of what was played; `false` ends the stream. `start`, `length` and `reset` are for recordings and playlists, `remoteNC` for streams of other servers: none of them counts. A circle is refused."},
+		{"`Stream.get(name)`", done, "TestStreamPlay TestStreamPlaylist", "64 of an instance at the most. `onStatus` hears, with the name of the other stream in `details`: `NetStream.Publish.Start`, `NetStream.Publish.BadName`, and of `NetStream.Play`: `Start`, `Switch`, `Stop`, `Reset`, `StreamNotFound`, `PublishNotify`, `UnpublishNotify`, `Failed`."},
+		{"`stream.play(name, start, length, reset)`", done, "TestStreamPlay TestStreamPlaylist", "A live stream of the instance, now or when it comes, from a key frame on. `reset` `false`, `0` or `2`: after what is played and the 256 that may wait. Then it begins when the length of what comes before is over or its publisher leaves; that goes on until then, 10 s at the most. `length`: seconds from the first frame on, and for how long a stream that is not there is waited for; `-1` and `0`: no end. `start` from `0` on: passed over when nobody publishes it, since nothing is recorded. `false` for the name ends the stream. A circle is refused. Players are told `NetStream.Play.Switch` in `onPlayStatus`."},
+		{"`stream.play(…, remoteNC)`", not, "", "Streams of other servers: refused, with `false`."},
 		{"`stream.send(handler, …)`", done, "TestStreamPlay", "A data message to everyone who plays the stream."},
 		{"`record`, `clear`, `flush`, `length`, `size`, `syncWrite`, `getOnMetaData`", not, "", "Nothing is recorded."},
 		{"`setBufferTime`, `setVirtualPath`, `publishQueryString`", not, "", "They are about recordings and about publishing to other servers."},

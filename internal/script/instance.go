@@ -13,6 +13,7 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/playout"
 	"penstock/status"
 )
 
@@ -45,6 +46,7 @@ type instance struct {
 	telling     bool   // (loop) application.onStatus is being told of an error
 	born        time.Time
 	streams     map[string]*stream   // (loop)
+	channels    *playout.Channels    // what they publish; nil: nothing can be
 	connections int                  // (loop) to other servers
 	idle        *time.Timer          // (loop) ends an instance without clients
 	files       map[string]time.Time // (loop) that were read, and when each was changed last
@@ -82,6 +84,7 @@ func (in *instance) end(why string) {
 // run is the instance's goroutine.
 func (in *instance) run() {
 	defer in.helpers.Wait()
+	defer in.closeStreams()
 	defer close(in.done)
 	defer in.cancel()
 	defer in.app.forget(in)

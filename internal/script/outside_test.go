@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"penstock/amf"
+	"penstock/media"
 	"penstock/rtmp"
 	"penstock/rtmp/rtmptest"
 	"penstock/status"
@@ -240,6 +243,61 @@ func TestStreamPlay(t *testing.T) {
 		t.Errorf("many streams, one after the other and at once: %s", got)
 	}
 	eventually(t, "the name is free", func() bool { return !s.reg.Live("test/a/second") })
+}
+
+// A script's playlist: an item with a length, one that is not there, one whose publisher leaves; onStatus hears of it in order.
+func TestStreamPlaylist(t *testing.T) {
+	s := serve(t, `
+		var st = Stream.get("program");
+		st.onStatus = function (info) { trace("is " + info.code.substr(10) + " " + info.details); };
+		Client.prototype.list = function () { return [st.play("a", -1, 0.2), st.play("z", 0, -1, false), st.play("b", -2, -1, 0), st.play("c", -1, -1, 2)]; };
+		Client.prototype.remote = function () { return [st.play("a", -2, -1, true, new NetConnection()), st.play(""), st.play("x".repeat(300))]; };
+		Client.prototype.many = function () { for (var i = 0; st.play("c", -1, -1, false) && i < 1000; i++); return i; };
+		Client.prototype.off = function () { return st.play(false); };
+	`)
+	var pubs []*media.Publication
+	for _, name := range []string{"a", "b", "c"} {
+		pub, err := s.reg.Publish("test/a/"+name, t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pubs = append(pubs, pub)
+	}
+	var rolling sync.WaitGroup
+	stop := make(chan struct{})
+	rolling.Go(func() {
+		for ts := uint32(0); ; ts += 10 {
+			select {
+			case <-stop:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+			for _, pub := range pubs {
+				_ = pub.Video(ts, []byte{0x17, 1, 0, 0, 0, 1})
+			}
+		}
+	})
+	defer rolling.Wait()
+	defer close(stop)
+	p := s.open("a")
+	wantCalls(t, p, [2]string{"list", "[true true true true]"}, [2]string{"remote", "[false false false]"})
+	s.logs("is Play.Start b")
+	pubs[1].Close()
+	s.logs("is Play.Start c")
+	var told []string
+	for line := range strings.SplitSeq(s.log.String(), "\n") {
+		if _, is, ok := strings.Cut(line, `says="is `); ok {
+			told = append(told, strings.TrimSuffix(is, `"`))
+		}
+	}
+	want := "Publish.Start undefined, Play.Start a, Play.StreamNotFound z, Play.Stop a, Play.Switch b, Play.Start b, Play.UnpublishNotify b, Play.Stop b, Play.Switch c, Play.Start c"
+	if got := strings.Join(told, ", "); got != want {
+		t.Errorf("onStatus heard %s\nwant %s", got, want)
+	}
+	wantCalls(t, p, [2]string{"many", "256"}, [2]string{"off", "true"})
+	if s.reg.Live("test/a/program") {
+		t.Error("the name is not free")
+	}
 }
 
 // What SharedObject of server-side ActionScript has besides slots.

@@ -47,7 +47,6 @@ type Application struct {
 
 	mu        sync.Mutex
 	instances map[string]*instance
-	routes    map[string]*route // by what is published
 	closed    bool
 	wg        sync.WaitGroup
 }
@@ -97,7 +96,7 @@ func Load(name, dir string, o Options) (*Application, error) {
 	if o.Idle <= 0 {
 		o.Idle = 20 * time.Minute
 	}
-	a := &Application{name: name, dir: dir, o: o, instances: make(map[string]*instance), routes: make(map[string]*route)}
+	a := &Application{name: name, dir: dir, o: o, instances: make(map[string]*instance)}
 	m, err := mainOf(dir)
 	if err != nil {
 		return nil, err

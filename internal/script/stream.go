@@ -1,16 +1,17 @@
 package script
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/dop251/goja"
 
-	"penstock/amf"
 	"penstock/app"
-	"penstock/media"
+	"penstock/playout"
 	"penstock/status"
 )
 
@@ -19,8 +20,11 @@ type stream struct {
 	in   *instance
 	name string
 	this *goja.Object
-	pub  *media.Publication // (loop) nil until the name is taken
-	stop context.CancelFunc // (loop) ends what it plays; nil: nothing
+	out  *playout.Channel // (loop) nil until the name is taken
+
+	mu      sync.Mutex // guards what follows
+	notices []*status.Status
+	telling bool // a goroutine brings the notices to onStatus
 }
 
 // maxStreams is how many streams an instance may publish by itself.
@@ -30,6 +34,9 @@ const maxStreams = 64
 func (in *instance) setStream() error {
 	vm := in.vm
 	in.streams = make(map[string]*stream)
+	if r := in.app.o.Registry; r != nil {
+		in.channels = playout.NewChannels(r, playout.Options{Channels: maxStreams})
+	}
 	proto := vm.NewObject()
 	for name, m := range map[string]func(*stream, goja.FunctionCall) bool{"play": (*stream).play, "send": (*stream).send} {
 		if err := proto.Set(name, func(call goja.FunctionCall) goja.Value {
@@ -48,7 +55,7 @@ func (in *instance) setStream() error {
 		if st := in.streams[name]; st != nil {
 			return st.this
 		}
-		if in.app.o.Registry == nil || name == "" || len(name) > maxStreamName {
+		if in.channels == nil || name == "" || len(name) > maxStreamName {
 			panic(vm.NewTypeError("there can be no stream of that name"))
 		}
 		st := &stream{in: in, name: name, this: vm.CreateObject(proto)}
@@ -78,7 +85,7 @@ func (st *stream) hold() bool {
 		return known == st
 	}
 	if len(in.streams) >= maxStreams { // those that were only looked at go
-		maps.DeleteFunc(in.streams, func(_ string, old *stream) bool { return old.pub == nil })
+		maps.DeleteFunc(in.streams, func(_ string, old *stream) bool { return old.out == nil })
 	}
 	if len(in.streams) >= maxStreams {
 		return false
@@ -89,27 +96,63 @@ func (st *stream) hold() bool {
 
 // publish takes the name, and tells onStatus when it cannot. (loop)
 func (st *stream) publish() bool {
-	if st.pub != nil && st.pub.Err() == nil {
+	if st.out != nil && st.out.Err() == nil {
 		return true
 	}
 	if !st.hold() {
 		st.in.log.Warn("a stream of the script's cannot be published", "stream", st.name, "published", len(st.in.streams), "max", maxStreams)
 		return false
 	}
-	pub, err := st.in.app.o.Registry.Publish(st.key(st.name), "script")
+	out, err := st.in.channels.Open(st.key(st.name), st.heard)
 	if err != nil {
 		st.in.log.Warn("a stream of the script's cannot be published", "stream", st.name, "error", err)
 		st.tell(status.New(status.PublishBadName, st.name+" has a publisher."))
 		return false
 	}
-	st.pub = pub
+	st.out = out
 	st.tell(status.New(status.PublishStart, st.name+" is now published."))
 	return true
 }
 
-// tell calls onStatus after the event that is being executed. (loop)
+// heard takes an event of the channel to onStatus. It is called by the channel's goroutine, which must not wait.
+func (st *stream) heard(e playout.Event) {
+	name := strings.TrimPrefix(e.Source, st.key(""))
+	if e.Err != nil {
+		st.in.log.Warn("a stream of the script's has lost something", "stream", st.name, "plays", name, "error", e.Err)
+	}
+	st.tell(status.For(e.Code, name).With("details", name))
+}
+
+// maxNotices is how many onStatus of one stream may wait; more are left out.
+const maxNotices = 64
+
+// tell calls onStatus after the event that is being executed, in order.
 func (st *stream) tell(s *status.Status) {
-	st.in.helpers.Go(func() { st.in.deliver(func() { st.told(s) }) })
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if len(st.notices) < maxNotices {
+		st.notices = append(st.notices, s)
+	}
+	if !st.telling {
+		st.telling = true
+		st.in.helpers.Go(st.bring)
+	}
+}
+
+// bring ends when there are no notices, or with the instance.
+func (st *stream) bring() {
+	for {
+		st.mu.Lock()
+		if len(st.notices) == 0 {
+			st.telling = false
+			st.mu.Unlock()
+			return
+		}
+		s := st.notices[0]
+		st.notices = st.notices[1:]
+		st.mu.Unlock()
+		st.in.deliver(func() { st.told(s) })
+	}
 }
 
 func (st *stream) told(s *status.Status) {
@@ -122,8 +165,8 @@ func (st *stream) told(s *status.Status) {
 	})
 }
 
-// play is play(name): a live stream of the instance, now or as soon as there is one, in place of what it played before; play(false)
-// ends that and the publication.
+// play is play(name, start, length, reset): a live stream of the instance, now or as soon as there is one, in place of what is played
+// or after it; play(false) ends that and the publication.
 func (st *stream) play(f goja.FunctionCall) bool {
 	if isFalse(f.Argument(0)) {
 		st.close()
@@ -133,83 +176,42 @@ func (st *stream) play(f goja.FunctionCall) bool {
 		return true
 	}
 	name := f.Argument(0).String()
-	r := &route{st.key(st.name), st.key(name)}
-	if name == "" || len(name) > maxStreamName || !st.in.app.addRoute(r) {
-		st.in.log.Warn("a stream of the script's cannot play itself", "stream", st.name, "plays", name)
+	refuse := func(why error) bool {
+		st.in.log.Warn("a stream of the script's cannot play that", "stream", st.name, "plays", name, "error", why)
 		return false
 	}
-	if st.stop != nil {
-		st.stop()
-		st.stop = nil
+	if name == "" || len(name) > maxStreamName {
+		return refuse(errors.New("that is no name of a stream"))
+	}
+	if remote := f.Argument(4); !goja.IsUndefined(remote) && !goja.IsNull(remote) {
+		return refuse(errors.New("streams of other servers are not played"))
+	}
+	if st.in.channels.Circle(st.key(name), st.key(st.name)) { // before the name is taken
+		return refuse(playout.ErrCircle)
 	}
 	if !st.publish() {
-		st.in.app.endRoute(r)
 		return false
 	}
-	ctx, cancel := context.WithCancel(st.in.context)
-	st.stop = cancel
-	pub := st.pub
-	st.in.helpers.Go(func() {
-		defer st.in.app.endRoute(r)
-		if err := relay(ctx, st.in.app.o.Registry, r.from, pub); err != nil && ctx.Err() == nil {
-			st.in.log.Warn("a stream of the script's ended", "stream", st.name, "plays", name, "error", err)
-			st.in.deliver(func() { st.told(status.New(status.PlayFailed, err.Error())) })
-		}
-	})
+	item := playout.Item{Source: st.key(name), NoWait: number(f.Argument(1), -2) >= 0}
+	if n := number(f.Argument(2), -1); n > 0 && n < 1e9 {
+		item.Length = time.Duration(n * float64(time.Second))
+	}
+	order := st.out.Play
+	if number(f.Argument(3), 1) == 0 || number(f.Argument(3), 1) == 2 {
+		order = st.out.Append
+	}
+	if err := order(item); err != nil {
+		return refuse(err)
+	}
 	return true
 }
 
-// relay publishes what a stream has, until ctx ends or the publication does.
-func relay(ctx context.Context, registry *media.Registry, key string, pub *media.Publication) error {
-	wake := make(chan struct{}, 1)
-	queue := media.NewQueue(media.QueueLimits{}, func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	})
-	defer queue.Close()
-	sub := registry.Subscribe(key, queue)
-	defer sub.Close()
-	var frames []*media.Frame
-	for {
-		select {
-		case <-wake:
-		case <-pub.Done():
-			return pub.Err()
-		case <-ctx.Done():
-			return nil
-		}
-		for {
-			if frames = queue.Take(frames[:0], 1<<20); len(frames) == 0 {
-				break
-			}
-			for _, f := range frames {
-				if err := pass(pub, f); err != nil {
-					return err
-				}
-			}
-			clear(frames)
-		}
-		if err := queue.Err(); err != nil {
-			return err
-		}
+// number is an optional argument.
+func number(v goja.Value, absent float64) float64 {
+	if goja.IsUndefined(v) || goja.IsNull(v) {
+		return absent
 	}
-}
-
-func pass(pub *media.Publication, f *media.Frame) error {
-	switch f.Kind {
-	case media.Audio:
-		return pub.Audio(uint32(f.Time), f.Payload)
-	case media.Video:
-		return pub.Video(uint32(f.Time), f.Payload)
-	case media.Data:
-		if f.Name == media.MetadataName {
-			return pub.SetMetadata(f.Payload)
-		}
-		return pub.Data(uint32(f.Time), f.Name, f.Payload)
-	}
-	return nil
+	return v.ToFloat()
 }
 
 // send is send(handler, …): a data message to everyone who plays the stream.
@@ -221,55 +223,23 @@ func (st *stream) send(f goja.FunctionCall) bool {
 	if err == nil && len(list) == 0 {
 		err = errors.New("send needs the name of a handler")
 	}
-	var payload []byte
-	for _, v := range list {
-		if err == nil {
-			payload, err = amf.Append0(payload, v)
-		}
-	}
 	if err != nil {
 		panic(st.in.vm.NewTypeError(err.Error()))
 	}
-	return st.pub.Data(0, f.Argument(0).String(), payload) == nil
+	return st.out.Send(f.Argument(0).String(), list[1:]...) == nil
 }
 
 // close ends the publication. (loop)
 func (st *stream) close() {
-	if st.stop != nil {
-		st.stop()
-		st.stop = nil
-	}
-	if st.pub != nil {
-		st.pub.Close()
-		st.pub = nil
+	if st.out != nil {
+		st.out.Close()
+		st.out = nil
 	}
 }
 
-// route is what a stream is made of: registry keys.
-type route struct{ to, from string }
-
-// addRoute notes what a stream is made of. It reports false when that would make a circle.
-func (a *Application) addRoute(r *route) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for at := r.from; ; {
-		if at == r.to {
-			return false
-		}
-		next := a.routes[at]
-		if next == nil {
-			break
-		}
-		at = next.from
-	}
-	a.routes[r.to] = r
-	return true
-}
-
-func (a *Application) endRoute(r *route) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.routes[r.to] == r {
-		delete(a.routes, r.to)
+// closeStreams ends what the streams have of goroutines, after the loop, for which some of them may have waited.
+func (in *instance) closeStreams() {
+	if in.channels != nil {
+		in.channels.Close()
 	}
 }

@@ -27,43 +27,22 @@ func TestScriptedChat(t *testing.T) {
 		t.Helper()
 		evaluate[bool](tab, t, `(() => { document.getElementById("text").value = `+quoted(words)+`; document.getElementById("form").requestSubmit(); return true })()`)
 	}
-	shows := func(tab context.Context, words ...string) {
-		t.Helper()
-		deadline := time.Now().Add(15 * time.Second)
-		for {
-			text := evaluate[string](tab, t, `document.body.innerText`)
-			missing := ""
-			for _, w := range words {
-				if !strings.Contains(text, w) {
-					missing = w
-				}
-			}
-			if missing == "" {
-				return
-			}
-			if time.Now().After(deadline) {
-				screenshot(tab, t, "", "chat")
-				t.Fatalf("the page does not show %q:\n%s", missing, text)
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}
 	ann, bob := open(), open()
 	say(ann, "Ann")
-	shows(ann, "Ann has come.")
+	shows(ann, t, "Ann has come.")
 	say(bob, "Ann")
-	shows(bob, "Ann is here already.") // the script's own words
+	shows(bob, t, "Ann is here already.") // the script's own words
 	say(bob, "Bob")
-	shows(bob, "Bob has come.")
+	shows(bob, t, "Bob has come.")
 	say(ann, "Hello, Bob! <b>not bold</b>")
 	say(bob, "Hello, Ann. How did we talk before there were browsers?")
 	say(ann, "By carrier pigeon, and NetConnection.")
 	for _, tab := range []context.Context{ann, bob} {
-		shows(tab, "Hello, Bob! <b>not bold</b>", "How did we talk", "carrier pigeon")
+		shows(tab, t, "Hello, Bob! <b>not bold</b>", "How did we talk", "carrier pigeon")
 	}
 	carol := open()
 	say(carol, "Carol")
-	shows(carol, "carrier pigeon", "Carol has come.") // what was said before
+	shows(carol, t, "carrier pigeon", "Carol has come.") // what was said before
 	picture := screenshot(carol, t, "", "chat")
 	if to := os.Getenv("PENSTOCK_PICTURES"); to != "" {
 		if err := os.WriteFile(filepath.Join(to, "chat.png"), picture, 0o644); err != nil {
@@ -73,9 +52,32 @@ func TestScriptedChat(t *testing.T) {
 	if err := chromedp.Cancel(bob); err != nil {
 		t.Fatal(err)
 	}
-	shows(ann, "Bob has left.")
+	shows(ann, t, "Bob has left.")
 	if users := evaluate[string](ann, t, `document.getElementById("users").innerText`); strings.Contains(users, "Bob") || !strings.Contains(users, "Carol") {
 		t.Errorf("the users are %q", users)
+	}
+}
+
+// shows waits until the page shows all of the words.
+func shows(tab context.Context, t *testing.T, words ...string) {
+	t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for {
+		text := evaluate[string](tab, t, `document.body.innerText`)
+		missing := ""
+		for _, w := range words {
+			if !strings.Contains(text, w) {
+				missing = w
+			}
+		}
+		if missing == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			screenshot(tab, t, "", "missing")
+			t.Fatalf("the page does not show %q:\n%s", missing, text)
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 

@@ -59,9 +59,10 @@ func newInstance(s *instance.Stats) Instance {
 }
 
 type instancesInput struct {
-	App   string `query:"app" maxLength:"128" doc:"Only those of this application."`
-	After string `query:"after" maxLength:"512" doc:"next of the page before."`
-	Limit int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many at the most."`
+	App      string `query:"app" maxLength:"128" doc:"Only those of this application."`
+	Instance string `query:"instance" maxLength:"128" doc:"Only those of this name."`
+	After    string `query:"after" maxLength:"512" doc:"next of the page before."`
+	Limit    int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many at the most."`
 }
 
 type instancesOutput struct {
@@ -149,7 +150,7 @@ func (h *handler) listInstances(ctx context.Context, in *instancesInput) (*insta
 	out := &instancesOutput{}
 	out.Body.Instances = []Instance{}
 	for _, i := range all {
-		if i.place() > in.After {
+		if i.place() > in.After && (in.Instance == "" || i.Instance == in.Instance) {
 			out.Body.Instances = append(out.Body.Instances, *i)
 		}
 	}

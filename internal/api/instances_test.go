@@ -74,6 +74,9 @@ func TestInstances(t *testing.T) {
 	if some := w.instances("?app=talk"); len(some) != 2 {
 		t.Errorf("of one application: %+v", some)
 	}
+	if some := w.instances("?instance=lobby"); len(some) != 1 || some["talk/lobby"].Sessions != 1 {
+		t.Errorf("of one name: %+v", some)
+	}
 	var first, second instancesBody
 	w.want(200, "GET", "/instances?limit=3", nil, &first)
 	w.want(200, "GET", "/instances?limit=3&after="+first.Next, nil, &second)

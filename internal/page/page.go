@@ -75,6 +75,8 @@ var files = []struct{ path, name, contentType string }{
 	{"/console/act.js", "console/act.js", "text/javascript; charset=utf-8"},
 	{"/console/live.js", "console/live.js", "text/javascript; charset=utf-8"},
 	{"/console/refused.js", "console/refused.js", "text/javascript; charset=utf-8"},
+	{"/console/table.js", "console/table.js", "text/javascript; charset=utf-8"},
+	{"/console/applications.js", "console/applications.js", "text/javascript; charset=utf-8"},
 	{"/console/lists.js", "console/lists.js", "text/javascript; charset=utf-8"},
 }
 

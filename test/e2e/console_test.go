@@ -27,6 +27,19 @@ const consoleToken = "7c1e6a4f0d2b4c39a8e5f1d0b3c69e27"
 // guarded starts a server whose console has a user of each role, all with the password "correct horse".
 func guarded(t *testing.T) *server {
 	t.Helper()
+	return guardedWith(t, `
+apps:
+  live: {}
+  studio:
+    publish:
+      keys: {one: {key: 3f1c0a5be2d94c7786a1f0e4b9d25c68, publish_as: stage}}
+  chat: {}
+`)
+}
+
+// guardedWith is guarded for other applications.
+func guardedWith(t *testing.T, applications string) *server {
+	t.Helper()
 	hash := password.New("correct horse")
 	file := filepath.Join(t.TempDir(), "penstock.yml")
 	text := fmt.Sprintf(`
@@ -37,13 +50,7 @@ console:
     anna: {password: %q, role: admin}
   tokens:
     watch: {sha256: %x, role: viewer}
-apps:
-  live: {}
-  studio:
-    publish:
-      keys: {one: {key: 3f1c0a5be2d94c7786a1f0e4b9d25c68, publish_as: stage}}
-  chat: {}
-`, hash, hash, hash, sha256.Sum256([]byte(consoleToken)))
+`, hash, hash, hash, sha256.Sum256([]byte(consoleToken))) + applications
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

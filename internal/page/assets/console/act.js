@@ -98,3 +98,29 @@ export function unload(name, sessions) {
 export function load(name) {
   ask({ title: `Load the application ${name}?`, button: 'Load it', lines: ['Clients can connect to it again.'], done: `${name} is loaded.`, work: () => post(`apps/${encodeURIComponent(name)}/load`) });
 }
+
+export function unloadInstance(i, name) {
+  ask({
+    title: `Unload ${name} of ${i.app}?`, button: 'Unload it',
+    lines: [`${i.sessions === 0 ? 'Nobody is connected.' : `${i.sessions === 1 ? 'Its one connection is' : `All its ${i.sessions} connections are`} ended and told so.`} The next who connects starts it anew.`,
+      'Shared objects that are not kept for good are gone with it.'],
+    fields: [told], done: `${name} of ${i.app} was unloaded.`,
+    work: (v) => post('instances/unload', { app: i.app, instance: i.instance, ...said(v) }),
+  });
+}
+
+export function clearObject(app, instance, name) {
+  ask({
+    title: `Empty the shared object ${name}?`, button: 'Empty it',
+    lines: ['All its slots are removed, and everyone who uses it is told. It cannot be undone.'], done: `${name} is empty.`,
+    work: () => post('objects/clear', { app, instance, name }),
+  });
+}
+
+export function deleteObject(app, instance, name) {
+  ask({
+    title: `Delete the shared object ${name}?`, button: 'Delete it',
+    lines: ['What is stored of it is gone for good. Who uses it now goes on with an empty one.'], done: `${name} was deleted.`,
+    work: () => remove('objects', { app, instance, name }),
+  });
+}

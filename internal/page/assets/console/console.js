@@ -3,7 +3,8 @@ import { byId, text, show } from '../dom.js';
 import * as api from './api.js';
 import { Live } from './live.js';
 import { Refused } from './refused.js';
-import { Connected, Applications, Blocked } from './lists.js';
+import { Connected, Blocked } from './lists.js';
+import { Applications } from './applications.js';
 
 const interval = 2000; // ms between two looks at the server
 const roles = ['nobody', 'viewer', 'operator', 'admin'];
@@ -71,10 +72,11 @@ function leave() {
 
 function route() {
   if (!views) return;
-  const wanted = location.hash.slice(1);
-  const name = Object.hasOwn(views, wanted) ? wanted : current || 'live'; // other anchors are places in a view
-  if (name === current) return;
-  leave();
+  const [wanted, ...place] = location.hash.slice(1).split('/');
+  const name = Object.hasOwn(views, wanted) ? wanted : current || 'live'; // other anchors are places in the document
+  if (name === wanted && views[name].at) views[name].at(place);
+  else if (name === current) return;
+  if (name !== current) leave();
   current = name;
   show(byId(`view-${name}`), true);
   for (const a of byId('nav').children) {
@@ -98,7 +100,7 @@ async function attempt(work) {
 
 async function loop() {
   if (current && !document.hidden) await attempt(() => views[current].refresh());
-  setTimeout(loop, interval);
+  setTimeout(loop, (current && views[current].interval) || interval);
 }
 
 // enter logs in; nothing of what was typed stays on the page.

@@ -22,6 +22,8 @@ type batch struct {
 	owner   string // the caller's host
 	session *session
 	conns   map[string]*connection // by application, beside those of the session
+	told    *connection            // who has been given the headers last
+	refusal error                  // what it said to them
 }
 
 // newBatch finds the session of a request. The error is of waiting for it.
@@ -50,14 +52,10 @@ func (b *batch) call(call Body) Body {
 	}
 	describe := false
 	for _, h := range b.headers {
-		switch {
-		case strings.EqualFold(h.Name, "DescribeService"):
-			if describe = true; !b.h.o.Describe {
-				return b.deny(call, status.New(status.CallProhibited, "Methods are not described here."), "")
-			}
-		case h.MustUnderstand && !strings.EqualFold(h.Name, "Credentials"):
-			return b.deny(call, status.Newf(status.CallFailed, "The header %.64q is not understood, and must be.", h.Name), "")
-		}
+		describe = describe || strings.EqualFold(h.Name, "DescribeService")
+	}
+	if describe && !b.h.o.Describe {
+		return b.deny(call, status.New(status.CallProhibited, "Methods are not described here."), "")
 	}
 	if m := flexMessage(call.Value); m != nil && !describe {
 		return b.flex(call, m)
@@ -87,7 +85,32 @@ func (b *batch) invoke(application, query, method string, args []amf.Value) (amf
 	if c.err != nil {
 		return nil, c.err
 	}
+	if b.told != c {
+		b.told, b.refusal = c, b.tell(c)
+	}
+	if b.refusal != nil {
+		return nil, b.refusal
+	}
 	return c.client.Call(b.ctx, method, args...)
+}
+
+// tell gives the request's headers to an application, as calls of the methods of their names. The error is that of one which has to be
+// understood.
+func (b *batch) tell(c *connection) error {
+	for _, h := range b.headers {
+		switch strings.ToLower(h.Name) {
+		case "credentials", "describeservice", "amf_server_debug": // the gateway's own, and one of debuggers, which is for nobody here
+			continue
+		}
+		_, err := c.client.Call(b.ctx, h.Name, h.Value)
+		if s, ok := status.Of(err); ok && h.MustUnderstand {
+			if s.Code == status.CallFailed {
+				return status.Newf(status.CallFailed, "The header %.64q is not understood, and must be.", h.Name)
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // connect connects to an application, once in a request, and not again in a session. Other credentials than before are another connection.

@@ -25,7 +25,8 @@ type connection struct {
 	mu   sync.Mutex // guards what follows, which the client's reader writes
 	said []Header   // what the application has said and no answer has taken along
 	keep bool       // it wants its caller to find this connection again
-	lost int        // what it said beyond the limit
+	size int        // of said, in bytes of RTMP
+	lost int        // what it said beyond the limits
 }
 
 // within is the server's end of a connection made within the process, on behalf of somebody.
@@ -93,10 +94,11 @@ func (c *connection) hear(d rtmp.Direction, m *rtmp.Message) {
 	if !ok {
 		return
 	}
-	if len(header.Name) > c.limits.NameBytes || len(c.said) >= c.limits.Headers {
+	if len(header.Name) > c.limits.NameBytes || len(c.said) >= c.limits.Headers || c.size+len(m.Payload) > c.limits.Bytes {
 		c.lost++
 		return
 	}
+	c.size += len(m.Payload)
 	c.said = append(c.said, header)
 }
 
@@ -143,7 +145,7 @@ func (c *connection) take() (said []Header, lost int, keep bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	said, lost, keep = c.said, c.lost, c.keep
-	c.said, c.lost = nil, 0
+	c.said, c.size, c.lost = nil, 0, 0
 	return said, lost, keep
 }
 

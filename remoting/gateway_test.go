@@ -3,12 +3,16 @@ package remoting
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +52,10 @@ func gateway(t *testing.T, o Options) (url string) {
 		}, nil
 	})
 	mux.HandleFunc("desk", desk)
+	echo := func(_ context.Context, args []amf.Value) (amf.Value, error) { return amf.NewArray(args...), nil }
+	mux.HandleFunc("test", func(context.Context, *app.Client, []amf.Value) (app.Session, error) {
+		return app.Methods{"method": echo, "arrays": echo}, nil
+	})
 	srv := &app.Server{Handler: mux}
 	o.Serve = srv.ServeConn
 	h := New(o)
@@ -320,5 +328,57 @@ func TestRefused(t *testing.T) {
 		if len(got) != len(want) || !strings.HasPrefix(got[i], w) {
 			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
+	}
+}
+
+// Each request that was recorded of Flash Player is answered, call by call.
+func TestRecordedRequests(t *testing.T) {
+	dir := os.Getenv("PENSTOCK_VECTORS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "vectors")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "ruffle-netconnection.json"))
+	if err != nil {
+		t.Skip("no vectors: ", err)
+	}
+	var all struct {
+		Tests []struct {
+			Requests []string `json:"requests_hex"`
+		}
+	}
+	if err := json.Unmarshal(b, &all); err != nil {
+		t.Fatal(err)
+	}
+	url := gateway(t, Options{})
+	answers := make(map[string]int)
+	for _, tt := range all.Tests {
+		for _, text := range tt.Requests {
+			request, err := Decode(unhex(t, text), Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, body := post(t, url, unhex(t, text))
+			answer, err := Decode(body, Limits{})
+			if code != http.StatusOK || err != nil || len(answer.Bodies) != len(request.Bodies) {
+				t.Fatalf("%s: %d %s %v", text, code, body, err)
+			}
+			for i, b := range answer.Bodies {
+				word := strings.TrimPrefix(b.Target, request.Bodies[i].Response+"/")
+				if o, ok := b.Value.(*amf.Object); ok && word == "onStatus" {
+					word += " " + o.String("description")
+				}
+				answers[request.Bodies[i].Target+" "+word]++
+				if strings.HasSuffix(word, "onResult") && !amf.Equal(b.Value, amf.NewArray(arguments(request.Bodies[i].Value)...)) {
+					t.Errorf("%s: sent %s, came back as %s", text, amf.Format(request.Bodies[i].Value), amf.Format(b.Value))
+				}
+			}
+		}
+	}
+	want := map[string]int{
+		"test.method onResult": 4, "test.arrays onResult": 2, "failure onStatus Method not found (failure).": 2,
+		`test.method onStatus The header "Required" is not understood, and must be.`: 4,
+	}
+	if !maps.Equal(answers, want) {
+		t.Errorf("answers %v, want %v", answers, want)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Limits bounds one request. Zero values take the defaults behind them.
 type Limits struct {
-	Bytes     int           // [remoting_bytes] the request's body (1 MiB)
+	Bytes     int           // [remoting_bytes] the request's body; likewise the headers of an answer (1 MiB)
 	Headers   int           // [remoting_headers] headers of a packet, and of an answer (16)
 	Calls     int           // [remoting_calls] calls of a packet (32)
 	NameBytes int           // [remoting_name_bytes] length of a target, a response or a header's name (255)

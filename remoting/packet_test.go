@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"penstock/amf"
+	"penstock/status"
 )
 
 // packets are decoded, encoded and fuzzed. The bytes are what Flash Player, FFmpeg's peers and we ourselves write.
@@ -119,6 +120,12 @@ func FuzzDecode(f *testing.F) {
 		for i := range p.Bodies {
 			if p.Bodies[i].Err != nil {
 				return
+			}
+		}
+		for _, b := range p.Bodies {
+			if m := flexMessage(b.Value); m != nil { // whatever is in it, it has an answer
+				m.operation()
+				m.fault(b, status.New(status.CallFailed, m.header("DSId")), "")
 			}
 		}
 		out, err := p.Append(nil)

@@ -16,6 +16,7 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/status"
 )
 
 // desk is an application that speaks to its caller, and counts the calls of a connection.
@@ -24,6 +25,7 @@ func desk(_ context.Context, c *app.Client, _ []amf.Value) (app.Session, error) 
 		return nil, app.Reject("Wrong password.", nil)
 	}
 	count := 0.0
+	var token amf.Value
 	return app.Methods{
 		"count": func(context.Context, []amf.Value) (amf.Value, error) { count++; return count, nil },
 		"who":   func(context.Context, []amf.Value) (amf.Value, error) { return c.Query.Get("user"), nil },
@@ -48,6 +50,14 @@ func desk(_ context.Context, c *app.Client, _ []amf.Value) (app.Session, error) 
 			}
 			return nil, nil
 		},
+		"token": func(_ context.Context, args []amf.Value) (amf.Value, error) { token = args[0]; return nil, nil },
+		"strict": func(context.Context, []amf.Value) (amf.Value, error) {
+			return nil, status.New("Desk.Strict", "Not this one.")
+		},
+		"loud": func(context.Context, []amf.Value) (amf.Value, error) {
+			return nil, c.Notify("news", strings.Repeat("x", 3500))
+		},
+		"tokened":         func(context.Context, []amf.Value) (amf.Value, error) { return token, nil },
 		"leave":           func(context.Context, []amf.Value) (amf.Value, error) { c.Disconnect(nil); return nil, nil },
 		"DescribeService": Described(Service{Version: "1", Address: "desk", Functions: []Function{{Name: "count", Returns: "Number"}}}),
 	}, nil
@@ -69,7 +79,7 @@ func packet(target string, args ...amf.Value) *Packet {
 // What an application says while a call is at work is in the answer's headers, each time, before the answer is.
 func TestHeaders(t *testing.T) {
 	var log bytes.Buffer
-	url := gateway(t, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	url := gateway(t, Options{Limits: Limits{Bytes: 3500}, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for _, tt := range []struct {
 		name string
 		p    *Packet
@@ -85,6 +95,7 @@ func TestHeaders(t *testing.T) {
 		{"a persistent header, as a script says it", packet("desk.say", "RequestPersistentHeader", "token", false, 7.0),
 			`RequestPersistentHeader {name:"token" mustUnderstand:false data:7}`},
 		{"a long name", packet("desk.say", strings.Repeat("n", 300)), ""},
+		{"more bytes than an answer holds", packet("desk.loud"), ""},
 		{"words of RTMP", packet("desk.say", "onBWDone"), ""},
 		{"more than an answer holds", packet("desk.flood"), strings.TrimSuffix(strings.Repeat(`line "x", `, 16), ", ")},
 	} {
@@ -96,6 +107,33 @@ func TestHeaders(t *testing.T) {
 	}
 	if text := log.String(); !strings.Contains(text, "remoting_headers") || !strings.Contains(text, "lost=84") {
 		t.Errorf("the log does not say what was lost: %s", text)
+	}
+}
+
+// What a request's headers say is given to the application before its calls are made.
+func TestHeadersOfRequest(t *testing.T) {
+	url := gateway(t, Options{})
+	for _, tt := range []struct {
+		header string
+		must   bool
+		want   string
+	}{
+		{"token", false, "7"},
+		{"token", true, "7"},
+		{"unknown", false, "null"},
+		{"unknown", true, `{level:"error" code:"NetConnection.Call.Failed" description:"The header \"unknown\" is not understood, and must be."`},
+		{"strict", false, "null"},
+		{"strict", true, `{level:"error" code:"Desk.Strict" description:"Not this one."`},
+		{"amf_server_debug", true, "null"},
+	} {
+		p := packet("desk.tokened")
+		p.Headers = []Header{{Name: tt.header, MustUnderstand: tt.must, Value: 7.0}}
+		p.Bodies = append(p.Bodies, Body{Target: "desk.tokened", Response: "/2", Value: amf.NewArray()})
+		for _, b := range ask(t, url, p).Bodies {
+			if got := amf.Format(b.Value); !strings.HasPrefix(got, tt.want) {
+				t.Errorf("%s, %v: %s, want %s", tt.header, tt.must, got, tt.want)
+			}
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ type Limits struct {
 	ScriptDepth int      `yaml:"script_depth"` // calls within calls
 	ScriptIdle  Duration `yaml:"script_idle"`  // time that an instance without clients is kept
 
-	RemotingBytes     Size     `yaml:"remoting_bytes"`      // length of a request to the gateway
+	RemotingBytes     Size     `yaml:"remoting_bytes"`      // length of a request to the gateway; likewise of the headers of an answer
 	RemotingHeaders   int      `yaml:"remoting_headers"`    // headers of its AMF packet, and of the answer's
 	RemotingCalls     int      `yaml:"remoting_calls"`      // calls in it
 	RemotingNameBytes Size     `yaml:"remoting_name_bytes"` // length of a call's target and of a header's name

@@ -500,3 +500,14 @@ func TestFind(t *testing.T) {
 		t.Errorf("%v %v", names, err)
 	}
 }
+
+// What a method says to its caller comes before its answer.
+func TestSaidBeforeTheAnswer(t *testing.T) {
+	s := serve(t, `Client.prototype.say = function () { this.call("line", null, "said"); return "answered"; };`)
+	p := s.open("a")
+	for range 50 {
+		call := p.Call("say")
+		p.WantCommand("line")
+		p.WantResult(call)
+	}
+}

@@ -130,3 +130,30 @@ func TestInDomains(t *testing.T) {
 		t.Error("nobody is in no domains")
 	}
 }
+
+// The methods of a live application are described where the operator says so.
+func TestGatewayDescribes(t *testing.T) {
+	for _, tt := range []struct {
+		allowed bool
+		want    string
+	}{{false, "NetConnection.Call.Prohibited"}, {true, `address:"live" functions:[{name:"ping"`}} {
+		r := start(t, false, func(c *config.Config) { c.HTTP.GatewayDescribe = tt.allowed })
+		body, err := (&remoting.Packet{Headers: []remoting.Header{{Name: "DescribeService"}}, Bodies: []remoting.Body{{Target: "live", Response: "/1"}}}).Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.Post("http://"+r.http+remoting.Path, remoting.ContentType, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		p, err := remoting.Decode(answer, remoting.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := amf.Format(p.Bodies[0].Value); !strings.Contains(got, tt.want) {
+			t.Errorf("allowed %v: %s", tt.allowed, got)
+		}
+	}
+}

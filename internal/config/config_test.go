@@ -373,7 +373,7 @@ func TestEveryLimitHasAKey(t *testing.T) {
 	if len(seen)+len([]string{"http_connections", "http_viewers", "tunnel_sessions", "tunnel_idle_timeout",
 		"remoting_bytes", "remoting_headers", "remoting_calls", "remoting_name_bytes", "remoting_requests", "remoting_timeout",
 		"remoting_sessions", "remoting_session_idle",
-		"script_time", "script_queue", "script_depth", "script_idle"}) != len(given) {
+		"script_time", "script_queue", "script_depth", "script_idle", "script_memory"}) != len(given) {
 		t.Errorf("%d keys set %d limits", len(given), len(seen))
 	}
 }

@@ -105,10 +105,11 @@ type Limits struct {
 	TunnelSessions    int      `yaml:"tunnel_sessions"`     // RTMPT sessions open at once
 	TunnelIdleTimeout Duration `yaml:"tunnel_idle_timeout"` // time without a request that ends an RTMPT session
 
-	ScriptTime  Duration `yaml:"script_time"`  // time that a script may run without coming back; one that does not is stopped with its instance
-	ScriptQueue int      `yaml:"script_queue"` // events that wait for one instance of a scripted application
-	ScriptDepth int      `yaml:"script_depth"` // calls within calls
-	ScriptIdle  Duration `yaml:"script_idle"`  // time that an instance without clients is kept
+	ScriptTime   Duration `yaml:"script_time"`   // time that a script may run without coming back; one that does not is stopped with its instance
+	ScriptQueue  int      `yaml:"script_queue"`  // events that wait for one instance of a scripted application
+	ScriptDepth  int      `yaml:"script_depth"`  // calls within calls
+	ScriptIdle   Duration `yaml:"script_idle"`   // time that an instance without clients is kept
+	ScriptMemory Size     `yaml:"script_memory"` // memory that an instance may hold, and by which the heap may grow while its script runs; one that takes more is stopped
 
 	RemotingBytes     Size     `yaml:"remoting_bytes"`      // length of a request to the gateway; likewise of the headers of an answer
 	RemotingHeaders   int      `yaml:"remoting_headers"`    // headers of its AMF packet, and of the answer's
@@ -140,6 +141,7 @@ func DefaultLimits() Limits {
 	l.HTTPConnections, l.HTTPViewers = 2000, 1000
 	l.TunnelSessions, l.TunnelIdleTimeout = 1000, Duration(20*time.Second)
 	l.ScriptTime, l.ScriptQueue, l.ScriptDepth, l.ScriptIdle = Duration(2*time.Second), 1024, 1000, Duration(20*time.Minute)
+	l.ScriptMemory = 256 << 20
 	l.RemotingBytes, l.RemotingHeaders, l.RemotingCalls, l.RemotingNameBytes = 1<<20, 16, 32, 255
 	l.RemotingRequests, l.RemotingTimeout = 64, Duration(30*time.Second)
 	l.RemotingSessions, l.RemotingSessionIdle = 256, Duration(5*time.Minute)

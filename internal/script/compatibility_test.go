@@ -31,7 +31,7 @@ var compatibility = []chapter{
 		{"`application.onDisconnect(client)`", done, "TestConnect TestClientsThatLeaveEarly TestShutdown", "Once for each client that was accepted, also when it left in that moment or the instance ends."},
 		{"`application.onAppStop(info)`", done, "TestShutdown TestInstances TestKeptInstance", "`info.code` is `Application.Shutdown`, `Application.GC`, or `Application.Reload`, which is ours. `false` keeps an instance that nobody uses. It is not called when the script was stopped."},
 		{"`application.onPublish`, `onUnpublish`", done, "TestStreams", "`false` from `onPublish` refuses, which is ours. `stream` has `name` and `type`."},
-		{"`application.onStatus(info)`", partly, "TestTraps", "`Application.Script.Error`, with the text, file and line in `description`. `Application.Resource.LowMemory` is never raised: the engine knows no bound."},
+		{"`application.onStatus(info)`", done, "TestTraps TestMemoryHeld", "`Application.Script.Error`, with the text, file and line in `description`; `Application.Resource.LowMemory` when the instance holds three quarters of `limits.script_memory`, as far as that is seen in time."},
 		{"`application.broadcastMsg(method, …)`", done, "TestCallsToClients TestManyClients", "In order with `client.call`."},
 		{"`application.disconnect(client)`", done, "TestCallsToClients", ""},
 		{"`application.shutdown()`", done, "TestShutdown", "After the handler that calls it: `onAppStop`, `NetConnection.Connect.AppShutdown` to the clients, `onDisconnect` for each."},

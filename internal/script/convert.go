@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja"
 
 	"penstock/amf"
+	"penstock/internal/script/xmldoc"
 )
 
 // maxDepth and maxNodes bound what goes to a client: a script's objects may be graphs of any size.
@@ -248,4 +249,88 @@ func (e *exporter) array(o *goja.Object, depth int) (amf.Value, error) {
 		}
 	}
 	return out, nil
+}
+
+// Bounds of JSON, which the engine reads and writes recursively and without a stop.
+const (
+	maxJSONDepth = 512
+	maxJSONNodes = 1_000_000
+	maxJSONBytes = 16 << 20 // of strings, as they are
+)
+
+// nestsTooDeep is nestsTooDeep(text) for JSON.parse. (loop)
+func (in *instance) nestsTooDeep(f goja.FunctionCall) goja.Value {
+	depth, quoted := 0, false
+	text := f.Argument(0).String()
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			if depth++; depth > maxJSONDepth {
+				return in.vm.ToValue(true)
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return in.vm.ToValue(false)
+}
+
+// counted is counted(replacer) for JSON.stringify: a replacer, on top of another one when there is one, that throws when the value is too
+// deep or too large. One value may be in many places, and counts in each. (loop)
+func (in *instance) counted(f goja.FunctionCall) goja.Value {
+	inner, hasInner := goja.AssertFunction(f.Argument(0))
+	var holders []*goja.Object // those that are open
+	var last *goja.Object      // what was given last: the next holder, when it is one
+	nodes, bytes := 0, 0
+	return in.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+		holder, _ := call.This.(*goja.Object)
+		if holder == last || len(holders) == 0 {
+			holders = append(holders, holder)
+		}
+		for len(holders) > 1 && holders[len(holders)-1] != holder {
+			holders = holders[:len(holders)-1]
+		}
+		v := call.Argument(1)
+		if hasInner {
+			var err error
+			if v, err = inner(call.This, call.Arguments...); err != nil {
+				panic(err)
+			}
+		}
+		last, _ = v.(*goja.Object)
+		if s, ok := v.(goja.String); ok {
+			bytes += s.Length()
+		}
+		if nodes++; nodes > maxJSONNodes || bytes > maxJSONBytes || len(holders) > maxJSONDepth {
+			panic(in.vm.NewGoError(errLargeJSON))
+		}
+		return v
+	})
+}
+
+var errLargeJSON = errors.New("JSON: that is too large or nested too deep")
+
+// parseXML is parseXML(text, ignoreWhite) for the XML class: what was read, each node as [depth, name or "", text, attribute, value, …].
+// (loop)
+func (in *instance) parseXML(f goja.FunctionCall) goja.Value {
+	d := xmldoc.Parse(f.Argument(0).String(), f.Argument(1).ToBoolean(), xmldoc.Limits{})
+	nodes := make([]any, len(d.Nodes))
+	for i, n := range d.Nodes {
+		node := make([]any, 0, 3+2*len(n.Attributes))
+		node = append(node, n.Depth, n.Name, n.Text)
+		for _, a := range n.Attributes {
+			node = append(node, a.Name, a.Value)
+		}
+		nodes[i] = in.vm.NewArray(node...)
+	}
+	o := in.vm.NewObject()
+	for name, v := range map[string]any{"status": int(d.Status), "declaration": d.Declaration, "docType": d.DocType, "nodes": in.vm.NewArray(nodes...)} {
+		_ = o.Set(name, v)
+	}
+	return o
 }

@@ -19,6 +19,9 @@ import (
 //go:embed prelude.js
 var prelude string
 
+//go:embed guard.js
+var guards string
+
 //go:embed xml.js
 var xmlClass string
 
@@ -85,7 +88,7 @@ func (in *instance) setUp() error {
 // runPrelude runs what of the script's world is written in JavaScript. (loop)
 func (in *instance) runPrelude() error {
 	native := in.vm.NewObject()
-	for name, v := range map[string]any{"base": in.native, "parseXML": in.parseXML} {
+	for name, v := range map[string]any{"base": in.native, "parseXML": in.parseXML, "nestsTooDeep": in.nestsTooDeep, "counted": in.counted} {
 		if err := native.Set(name, v); err != nil {
 			return err
 		}
@@ -93,7 +96,7 @@ func (in *instance) runPrelude() error {
 	if err := in.setRequests(native); err != nil {
 		return err
 	}
-	for _, text := range []struct{ name, text string }{{"prelude", prelude}, {"xml", xmlClass}} {
+	for _, text := range []struct{ name, text string }{{"prelude", prelude}, {"xml", xmlClass}, {"guard", guards}} {
 		v, err := in.vm.RunScript(text.name, text.text)
 		if err != nil {
 			return err

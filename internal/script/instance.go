@@ -41,9 +41,11 @@ type instance struct {
 	objects     map[*goja.Object]*object
 	timers      map[int64]*timer
 	timerID     int64
-	fatal       error  // (loop) the script was stopped
-	over        string // (loop) why the instance ends when the event that is being executed is through
-	telling     bool   // (loop) application.onStatus is being told of an error
+	fatal       error   // (loop) the script was stopped
+	low         bool    // (loop) it was said that memory runs short
+	held        measure // (loop)
+	over        string  // (loop) why the instance ends when the event that is being executed is through
+	telling     bool    // (loop) application.onStatus is being told of an error
 	born        time.Time
 	streams     map[string]*stream   // (loop)
 	channels    *playout.Channels    // what they publish; nil: nothing can be
@@ -57,6 +59,7 @@ type instance struct {
 
 	tally tally
 
+	inside  int        // (loop) how many enters have not come back
 	gate    sync.Mutex // guards entries
 	entries uint64     // counts entering and leaving the engine
 }
@@ -97,6 +100,7 @@ func (in *instance) run() {
 		why = in.loop()
 	}
 	in.stop(why)
+	in.letGo()
 }
 
 func (in *instance) loop() (why string) {
@@ -213,26 +217,20 @@ func (in *instance) renew(ctx context.Context) {
 	}
 }
 
-// errStopped is a script that ran for too long.
-var errStopped = errors.New("the script was stopped: it did not come back in time")
+// Why a script is stopped.
+var (
+	errStopped = errors.New("the script was stopped: it did not come back in time")
+	errMemory  = errors.New("the script was stopped: it takes too much memory")
+)
 
-// enter is the only way into the engine. Whatever goes wrong is logged with the script's file and line; a script that does not come back
-// ends its instance. (loop)
+// enter is the only way into the engine. Whatever goes wrong is logged with the script's file and line; a script that does not come back,
+// or eats, ends its instance. (loop)
 func (in *instance) enter(what string, f func() error) (err error) {
 	if in.fatal != nil {
 		return in.fatal
 	}
-	in.gate.Lock()
-	in.entries++
-	entry := in.entries
-	in.gate.Unlock()
-	t := time.AfterFunc(in.app.o.EntryTime, func() {
-		in.gate.Lock()
-		defer in.gate.Unlock()
-		if in.entries == entry {
-			in.vm.Interrupt(errStopped)
-		}
-	})
+	in.inside++
+	stop := in.guard()
 	defer func() {
 		if p := recover(); p != nil {
 			var stopped *goja.InterruptedError
@@ -244,13 +242,12 @@ func (in *instance) enter(what string, f func() error) (err error) {
 				in.fatal = err
 			}
 		}
-		t.Stop()
-		in.gate.Lock()
-		in.entries++ // an interrupt that comes now is of the past
-		in.vm.ClearInterrupt()
-		in.gate.Unlock()
+		stop()
 		if err != nil {
 			in.failed(what, err)
+		}
+		if in.inside--; in.inside == 0 && in.fatal == nil {
+			in.check()
 		}
 	}()
 	// What a script throws in a getter or a toString that is called from here is a panic otherwise.
@@ -266,30 +263,39 @@ func (in *instance) failed(what string, err error) {
 	var deep *goja.StackOverflowError
 	var thrown *goja.Exception
 	switch {
+	case errors.As(err, &stopped) && errors.Is(err, errMemory):
+		in.fatal = errMemory
+		in.log.Error("the script was stopped, its clients are told AppShutdown", "in", what, "limit", "script_memory", "max", in.app.o.MemoryBytes, "at", stopped.String())
 	case errors.As(err, &stopped):
 		in.fatal = errStopped
 		in.log.Error("the script was stopped, its clients are told AppShutdown", "in", what, "limit", "script_time", "max", in.app.o.EntryTime, "at", stopped.String())
 	case errors.As(err, &deep):
 		in.log.Error("the script calls itself too deep", "in", what, "limit", "script_depth", "max", in.app.o.Depth)
-		in.tellStatus(what, "The script calls itself too deep.")
+		in.tellStatus(scriptError, what, "The script calls itself too deep.")
 	case errors.As(err, &thrown):
 		in.log.Error("the script failed", "in", what, "error", thrown.String())
-		in.tellStatus(what, thrown.String())
+		in.tellStatus(scriptError, what, thrown.String())
 	default:
 		in.log.Error("the script failed", "in", what, "error", err)
-		in.tellStatus(what, err.Error())
+		in.tellStatus(scriptError, what, err.Error())
 	}
 }
 
-// tellStatus calls application.onStatus about an error; one in there is only logged. (loop)
-func (in *instance) tellStatus(what, text string) {
+const scriptError = "Application.Script.Error"
+
+// tellStatus calls application.onStatus; an error in there is only logged. (loop)
+func (in *instance) tellStatus(code, what, text string) {
 	if in.telling || in.fatal != nil || in.global == nil {
 		return
 	}
 	in.telling = true
 	defer func() { in.telling = false }()
 	info := in.vm.NewObject()
-	for k, v := range map[string]string{"code": "Application.Script.Error", "level": "error", "description": text, "details": what} {
+	level := "error"
+	if code != scriptError {
+		level = "warning"
+	}
+	for k, v := range map[string]string{"code": code, "level": level, "description": text, "details": what} {
 		_ = info.Set(k, v)
 	}
 	_, _ = in.callGlobal("onStatus", info)

@@ -1,29 +1,6 @@
 // What every script finds besides what the server itself gives it. native is the server's side.
 (function (native) {
   "use strict";
-  // Values that would take the whole process with them: the engine has no bound on memory.
-  var most = 16 * 1024 * 1024;
-  function capped(holder, name, size) {
-    var f = holder[name];
-    Object.defineProperty(holder, name, { configurable: true, writable: true, value: function () {
-      if (size.apply(this, arguments) > most) throw new RangeError(name + ": the result would be too large");
-      return f.apply(this, arguments);
-    } });
-  }
-  capped(String.prototype, "repeat", function (n) { return String(this).length * Number(n); });
-  capped(String.prototype, "padStart", function (n) { return Number(n); });
-  capped(String.prototype, "padEnd", function (n) { return Number(n); });
-  capped(Array.prototype, "join", function (sep) { return this.length * (sep === undefined ? 1 : String(sep).length); });
-  capped(Array, "from", function (o) { return o && typeof o === "object" ? Number(o.length) || 0 : 0; });
-  capped(Array.prototype, "fill", function () { return this.length; });
-  ["ArrayBuffer", "Uint8Array", "Int8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array"].forEach(function (name) {
-    var Real = globalThis[name];
-    globalThis[name] = new Proxy(Real, { construct: function (target, args, as) {
-      if (typeof args[0] === "number" && args[0] > most) throw new RangeError(name + ": too large");
-      return Reflect.construct(target, args, as === globalThis[name] ? target : as);
-    } });
-  });
-
   // A client's methods are its own and those of Client.prototype. Nothing that all objects have can be called from outside.
   native.method = function (client, name) {
     if (name === "constructor" || name.slice(0, 2) === "__") return undefined;

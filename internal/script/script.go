@@ -38,6 +38,9 @@ type Options struct {
 	Queue     int               // [script_queue] events that wait for one instance, 1024
 	Depth     int               // [script_depth] calls within calls, 1000
 	Idle      time.Duration     // [script_idle] that an instance without clients is kept, 20 min
+
+	MemoryBytes int64   // [script_memory] that an instance may hold, and by which the heap may grow while it runs, 256 MiB
+	Memory      *Memory // shared by the applications of a process; nil: the application has its own
 }
 
 // Application is a scripted application. It is safe for concurrent use.
@@ -95,6 +98,12 @@ func Load(name, dir string, o Options) (*Application, error) {
 	}
 	if o.Idle <= 0 {
 		o.Idle = 20 * time.Minute
+	}
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = 256 << 20
+	}
+	if o.Memory == nil {
+		o.Memory = NewMemory()
 	}
 	a := &Application{name: name, dir: dir, o: o, instances: make(map[string]*instance)}
 	m, err := mainOf(dir)

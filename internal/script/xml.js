@@ -37,7 +37,7 @@
   // A node cannot be within itself.
   function check(into, node) {
     if (!(node instanceof XMLNode)) throw new TypeError("that is no XMLNode");
-    for (var n = into; n; n = n[parent]) if (n === node) throw new TypeError("a node cannot be put into itself");
+    for (var n = into; n; n = node[children].length ? n[parent] : null) if (n === node) throw new TypeError("a node cannot be put into itself");
   }
 
   var links = {

@@ -45,9 +45,10 @@ func TestXML(t *testing.T) {
 			var x = parsed("<p:a xmlns:p='u' xmlns='d'><c/></p:a>"), a = x.firstChild;
 			return [a.prefix, a.localName, a.namespaceURI, a.firstChild.prefix, a.firstChild.namespaceURI, a.firstChild.getPrefixForNamespace("u"), a.getNamespaceForPrefix("z")];
 		};
+		Client.prototype.self = function () { var n = new XMLNode(1, "a"); n.appendChild(n); };
 		Client.prototype.cycle = function () { var x = parsed("<a><b/></a>"), a = x.firstChild; a.firstChild.appendChild(a); };
 		Client.prototype.keys = function () { var n = [], x = new XML("<a/>"); for (var k in x.firstChild) n.push(k); for (var k in new XML()) n.push(k); return n.join(); };
-		Client.prototype.deep = function () { var x = new XML(), at = x; for (var i = 0; i < 5000; i++) { var e = x.createElement("e"); at.appendChild(e); at = e; } return String(x).length; };
+		Client.prototype.deep = function () { var x = new XML(), at = x; for (var i = 0; i < 1500; i++) { var e = x.createElement("e"); at.appendChild(e); at = e; } return String(x).length; };
 		Client.prototype.many = function () { var n = 0, x = parsed("<a>" + "<b/>".repeat(10000) + "</a>"); for (var c = x.firstChild.firstChild; c; c = c.nextSibling) n++; return [n, x.status]; };
 		Client.prototype.isXML = function (x) { return [x instanceof XML, x instanceof XMLNode, x.firstChild.nodeName, "" + x]; };
 		Client.prototype.give = function (what) { var x = new XML("<a><b>1</b></a>"); return what == "node" ? x.firstChild.firstChild : x; };
@@ -63,7 +64,7 @@ func TestXML(t *testing.T) {
 		[2]string{"keys", `"nodeType,nodeName,nodeValue,attributes,nodeType,nodeName,nodeValue,attributes,status,loaded,ignoreWhite,contentType"`},
 		[2]string{"many", "[10000 0]"},
 	)
-	for _, name := range []string{"cycle", "deep"} {
+	for _, name := range []string{"self", "cycle", "deep"} {
 		p.WantError(p.Call(name), status.CallFailed)
 	}
 	for _, v := range []amf.Value{amf.XML("<a>1</a>"), amf.XMLDocument("<a>1</a>")} {

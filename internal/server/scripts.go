@@ -56,12 +56,12 @@ func loadScripts(c *config.Config, names []string, so *objects, streams *media.R
 	if len(names) > 0 {
 		script.BoundRegexps(maxMatchTime)
 	}
-	l := c.Limits
+	l, memory := c.Limits, script.NewMemory()
 	all := make(scripts)
 	for _, name := range names {
 		a, err := script.Load(name, filepath.Join(c.Scripts, name), script.Options{
 			Hub: so.hubs[name], Registry: streams, Log: log, EntryTime: time.Duration(l.ScriptTime), Queue: l.ScriptQueue, Depth: l.ScriptDepth,
-			Idle: time.Duration(l.ScriptIdle),
+			Idle: time.Duration(l.ScriptIdle), MemoryBytes: int64(l.ScriptMemory), Memory: memory,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("scripts: %w", err)

@@ -18,13 +18,16 @@ import (
 	"time"
 
 	"penstock/app"
+	"penstock/internal/journal"
 )
 
 // Options configure the page. Server is required.
 type Options struct {
 	Server *app.Server
-	// Recent remembers refusals and ended sessions; whoever wires the server gives it what the
-	// server's OnRefusal and OnSession say. nil shows none.
+	// Journal has the refusals. nil shows none.
+	Journal *journal.Journal
+	// Recent remembers ended sessions; whoever wires the server gives it what the server's OnSession
+	// says. nil shows none.
 	Recent *Recent
 	// Version is shown at the foot of the page.
 	Version string
@@ -110,6 +113,8 @@ type handler struct {
 	o      Options
 	access access
 	cache  cache
+
+	refusals []refusal // last read; cache.mu guards it
 }
 
 // contentPolicy allows nothing but our own files, and blob: for the media source that the

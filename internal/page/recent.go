@@ -12,33 +12,20 @@ import (
 	"penstock/status"
 )
 
-// Recent remembers the last refusals and the last ended sessions. It is safe for concurrent
-// use; its methods do not block on anything slow and can be a server's OnRefusal and OnSession.
+// Recent remembers the last ended sessions. It is safe for concurrent use; Session does not block
+// on anything slow and can be a server's OnSession.
 type Recent struct {
-	mu       sync.Mutex
-	refusals ring[refusal]
-	ended    ring[connection]
-	doing    map[string]activity // by session ID, of live sessions: what they were last seen doing
+	mu    sync.Mutex
+	ended ring[connection]
+	doing map[string]activity // by session ID, of live sessions: what they were last seen doing
 }
 
 // activity is what a session publishes and plays.
 type activity struct{ publishing, playing []string }
 
-// NewRecent makes one that remembers the last n of each; with n < 1, none.
+// NewRecent makes one that remembers the last n; with n < 1, none.
 func NewRecent(n int) *Recent {
-	n = max(n, 0)
-	return &Recent{
-		refusals: ring[refusal]{max: n}, ended: ring[connection]{max: n},
-		doing: make(map[string]activity),
-	}
-}
-
-// Refusal adds a refusal. It keeps nothing of r.
-func (m *Recent) Refusal(r *app.Refusal) {
-	v := newRefusal(r)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.refusals.add(v)
+	return &Recent{ended: ring[connection]{max: max(n, 0)}, doing: make(map[string]activity)}
 }
 
 // Session is told of a session's begin and, with ended set, of its end. It keeps nothing of c.
@@ -72,11 +59,11 @@ func (m *Recent) saw(v *connection) {
 	}
 }
 
-// lists returns copies, newest first.
-func (m *Recent) lists() ([]refusal, []connection) {
+// list returns a copy, newest first.
+func (m *Recent) list() []connection {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.refusals.newest(), m.ended.newest()
+	return m.ended.newest()
 }
 
 // endReason says in plain words why a session ended.

@@ -2,12 +2,8 @@ package page
 
 import (
 	"slices"
-	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
-
-	"penstock/app"
 )
 
 func TestRing(t *testing.T) {
@@ -39,37 +35,16 @@ func TestNewestIsACopy(t *testing.T) {
 	}
 }
 
-func TestRecentRefusals(t *testing.T) {
-	for _, n := range []int{-1, 0, 5} {
-		m := NewRecent(n)
-		var wg sync.WaitGroup
-		for i := range 8 {
-			wg.Go(func() {
-				for j := range 100 {
-					m.Refusal(&app.Refusal{Session: strconv.Itoa(100*i + j)})
-					if list, _ := m.lists(); len(list) > max(n, 0) {
-						t.Errorf("%d refusals kept, want at most %d", len(list), n)
-					}
-				}
-			})
-		}
-		wg.Wait()
-		if list, ended := m.lists(); len(list) != max(n, 0) || len(ended) != 0 {
-			t.Errorf("NewRecent(%d): %d refusals, %d ended", n, len(list), len(ended))
-		}
-	}
-}
-
 // Sessions leave nothing behind but the last n.
 func TestRecentSessions(t *testing.T) {
 	var ended atomic.Int32
-	_, recent, base := live(t, 2, &ended)
+	o, base := live(t, 2, &ended)
+	recent := o.Recent
 	for range 5 {
 		_ = dial(t, base+"/live").Close()
 	}
-	o := Options{Server: newServer(), Recent: recent}
 	until(t, o, "127.0.0.1", func(*state) bool { return ended.Load() == 5 })
-	if _, list := recent.lists(); len(list) != 2 || len(recent.doing) != 0 {
+	if list := recent.list(); len(list) != 2 || len(recent.doing) != 0 {
 		t.Errorf("%d ended sessions, %d live ones remembered", len(list), len(recent.doing))
 	}
 	// One that was never told to begin is not remembered as live.

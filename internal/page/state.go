@@ -120,7 +120,7 @@ func (h *handler) snapshot() *state {
 	// The live ones first, so that a crowd of waiting names does not push them out.
 	slices.SortStableFunc(s.Streams, func(a, b stream) int { return cmp.Compare(b.rank(), a.rank()) })
 	s.Streams = s.Streams[:min(len(s.Streams), maxStreams)]
-	s.Refusals, s.Ended = h.o.Recent.lists()
+	s.Refusals, s.Ended = h.readRefusals(), h.o.Recent.list()
 	return s
 }
 

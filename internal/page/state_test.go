@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"penstock/app"
+	"penstock/internal/journal"
 	"penstock/media"
 	"penstock/rtmp"
 )
@@ -23,12 +24,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // live starts a server with the application live. It counts in ended, unless that is nil, the
 // sessions whose end recent knows.
-func live(t *testing.T, n int, ended *atomic.Int32) (s *app.Server, recent *Recent, base string) {
+func live(t *testing.T, n int, ended *atomic.Int32) (o Options, base string) {
 	t.Helper()
 	mux := app.NewMux()
 	mux.Handle("live", app.Live(app.LiveOptions{}))
-	recent = NewRecent(n)
-	s = &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler), OnRefusal: recent.Refusal, OnSession: recent.Session}
+	recent, refusals := NewRecent(n), newJournal(t, false)
+	s := &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler), OnRefusal: refusals.Refusal, OnSession: recent.Session}
 	if ended != nil {
 		s.OnSession = func(c *app.Client, end bool, reason error) {
 			recent.Session(c, end, reason)
@@ -50,7 +51,14 @@ func live(t *testing.T, n int, ended *atomic.Int32) (s *app.Server, recent *Rece
 		_ = s.Close()
 		<-done
 	})
-	return s, recent, "rtmp://" + l.Addr().String()
+	return Options{Server: s, Recent: recent, Journal: refusals}, "rtmp://" + l.Addr().String()
+}
+
+// newJournal is one that is in memory only.
+func newJournal(t *testing.T, names bool) *journal.Journal {
+	j := journal.Open(journal.Options{Repeats: 2, StreamNames: names, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(j.Close)
+	return j
 }
 
 func dial(t *testing.T, url string) *rtmp.Client {
@@ -82,8 +90,8 @@ func until(t *testing.T, o Options, from string, ok func(s *state) bool) (s *sta
 }
 
 func TestState(t *testing.T) {
-	s, recent, base := live(t, 10, nil)
-	o := Options{Server: s, Recent: recent, Public: true}
+	o, base := live(t, 10, nil)
+	o.Public = true
 	pub := dial(t, base+"/live")
 	out, err := pub.Publish(t.Context(), "secretkey1")
 	if err != nil {

@@ -26,7 +26,7 @@ import (
 func (s *Server) newHTTPServer() (*http.Server, error) {
 	_, port, _ := net.SplitHostPort(s.rtmpListener.Addr().String())
 	web := page.New(page.Options{
-		Server: s.app, Recent: s.observers.recent, Version: s.o.Version, App: s.mainApp(), Demo: s.o.Demo,
+		Server: s.app, Recent: s.observers.recent, Journal: s.observers.journal, Version: s.o.Version, App: s.mainApp(), Demo: s.o.Demo,
 		RTMPPort: func(*http.Request) string { return port },
 		Public:   s.config.HTTP.Public, Hosts: s.config.HTTP.Hosts,
 		PublicOption: "http.public", HostsOption: "http.hosts", ConsoleClosed: s.operators.Closed,

@@ -53,7 +53,6 @@ func (s *Server) observe() {
 
 func (o *observers) attach(srv *app.Server) {
 	srv.OnRefusal = func(r *app.Refusal) {
-		o.recent.Refusal(r)
 		o.journal.Refusal(r)
 		o.metrics.Refusal(r)
 	}

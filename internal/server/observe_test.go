@@ -79,6 +79,9 @@ func TestNextProcessKnows(t *testing.T) {
 			t.Fatalf("%v: %s", err, body)
 		}
 	}
+	if _, body := call(t, "GET", "http://"+r.http+"/state.json", "", ""); !strings.Contains(body, `"app":"nosuch"`) {
+		t.Errorf("the page does not have what was refused before: %s", body)
+	}
 	slices.SortFunc(found.Refusals, func(a, b refusal) int { return strings.Compare(a.Cause+a.Stage, b.Cause+b.Stage) })
 	want := []refusal{
 		{"live", "operator", "block", "connect", "NetConnection.Connect.Rejected"},

@@ -134,7 +134,7 @@ func New(c *config.Config, o Options) (*Server, error) {
 	return s, nil
 }
 
-// recentShown is how many refusals and ended sessions the page remembers.
+// recentShown is how many ended sessions the page remembers.
 const recentShown = 100
 
 func (s *Server) newAppServer(t *tls.Config, registry *media.Registry) *app.Server {

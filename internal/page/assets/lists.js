@@ -73,7 +73,8 @@ function makeRefusal(r) {
   else told.replaceChildren('It could not be told anything: the connection was only closed.');
   const detail = [`cause ${r.cause}`, r.rule && `rule ${r.rule}`, r.xStatus && `x-status ${r.xStatus}`, r.session && `session ${r.session}`];
   return el('li', {},
-    el('p', { class: 'when quiet' }, el('time', { dateTime: new Date(r.time).toISOString() }, clock(r.time)), ' · ', el('span', { 'data-part': 'ago' })),
+    el('p', { class: 'when quiet' }, el('time', { dateTime: new Date(r.time).toISOString() }, clock(r.time)), ' · ', el('span', { 'data-part': 'ago' }),
+      r.count > 1 ? ` · ${r.count} times since ${clock(r.first)}` : ''),
     el('p', {}, el('strong', {}, who[0].toUpperCase() + who.slice(1)), ` wanted ${r.wanted}: `, el('strong', { class: 'why' }, `${r.why}.`)),
     told,
     r.advice ? el('p', {}, r.advice) : '',

@@ -18,6 +18,7 @@ import (
 	"penstock/app"
 	"penstock/flv"
 	"penstock/internal/demo"
+	"penstock/internal/journal"
 	"penstock/internal/outlet/httpflv"
 	"penstock/internal/page"
 	"penstock/media"
@@ -37,8 +38,8 @@ func main() {
 		}
 		return nil
 	}}))
-	recent := page.NewRecent(20)
-	s := &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler), OnRefusal: recent.Refusal, OnSession: recent.Session}
+	recent, refusals := page.NewRecent(20), journal.Open(journal.Options{Repeats: 10, Log: slog.New(slog.DiscardHandler)})
+	s := &app.Server{Handler: mux, Log: slog.New(slog.DiscardHandler), OnRefusal: refusals.Refusal, OnSession: recent.Session}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -50,7 +51,7 @@ func main() {
 		go guests("rtmp://" + l.Addr().String())
 	}
 	h := http.NewServeMux()
-	h.Handle("/", page.New(page.Options{Server: s, Recent: recent, Version: "preview", Demo: !*empty,
+	h.Handle("/", page.New(page.Options{Server: s, Recent: recent, Journal: refusals, Version: "preview", Demo: !*empty,
 		RTMPPort: func(*http.Request) string { return port }}))
 	h.Handle("/live/", httpflv.New(s.Streams(), httpflv.Options{}))
 	log.Print("http://"+*addr, " and rtmp port ", port)

@@ -277,42 +277,55 @@ type player struct {
 // Deliver implements media.Subscriber.
 func (p *player) Deliver(f *media.Frame) { p.queue.Put(f) }
 
-// Flush implements media.Flusher: what waits is written without the connection's writer, as far
-// as the client takes it at once.
+// Flush implements media.Flusher: the frames are written without the connection's writer, as far
+// as the client takes them at once and nothing waits before them.
 func (p *player) Flush(w *media.Sweep) {
-	if !p.attached.Load() {
-		return // Attach wakes the writer
-	}
 	f, ok := w.Scratch.(*flush)
 	if !ok {
 		f = new(flush)
 		w.Scratch = f
 	}
-	f.player, f.sweep = p, w
-	f.bufs = p.ns.client.conn.Flush(f, f.bufs)
+	f.player, f.sweep, f.pulled = p, w, false
+	if p.attached.Load() {
+		f.bufs = p.ns.client.conn.Flush(f, f.bufs)
+	}
 	f.player, f.sweep = nil, nil
+	if f.pulled {
+		return
+	}
+	for _, frame := range w.Frames() {
+		p.queue.Put(frame)
+	}
+	if p.attached.Load() { // else Attach wakes the writer
+		p.ns.client.conn.Wake()
+	}
 }
 
 // flush is a player as the source of one Flush.
 type flush struct {
 	player *player
 	sweep  *media.Sweep
+	pulled bool // the sweep's frames are on their way
 	frames []*media.Frame
 	bufs   [][]byte
 }
 
 // Pull implements rtmp.Source.
 func (f *flush) Pull(bufs [][]byte, max int) [][]byte {
-	p := f.player
-	f.frames = p.queue.Take(f.frames[:0], max)
-	defer clear(f.frames)
-	if len(f.frames) == 0 {
+	p, frames := f.player, f.sweep.Frames()
+	f.pulled = true
+	if !p.queue.Pass(frames) {
+		f.frames = p.queue.Take(f.frames[:0], max)
+		defer clear(f.frames)
+		frames = f.frames
+	}
+	if len(frames) == 0 {
 		return bufs
 	}
-	if !p.asked.IsZero() || slices.ContainsFunc(f.frames, (*media.Frame).Marker) {
-		return p.cut(bufs, f.frames)
+	if !p.asked.IsZero() || slices.ContainsFunc(frames, (*media.Frame).Marker) {
+		return p.cut(bufs, frames)
 	}
-	b := f.sweep.Join(f.frames, p.ns.id)
+	b := f.sweep.Join(frames, p.ns.id)
 	p.bytes.Add(uint64(len(b)))
 	return append(bufs, b)
 }

@@ -34,7 +34,7 @@ type StreamInfo struct {
 func (s *Stream) Info() StreamInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := StreamInfo{Key: s.key, Players: len(s.subs), Time: s.clock.Now()}
+	i := StreamInfo{Key: s.key, Players: len(s.subs) + len(s.flushed), Time: s.clock.Now()}
 	if s.pub == nil {
 		return i
 	}

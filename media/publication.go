@@ -80,9 +80,7 @@ func (p *Publication) Reset() error {
 		s.gop.reset(&s.reg.gopTotal)
 		s.state = state{since: s.state.since, stats: s.state.stats}
 		s.burst = burst{}
-		for _, sub := range s.subs {
-			sub.wait(false, 0)
-		}
+		s.awaitKey()
 		return nil
 	})
 }

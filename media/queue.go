@@ -88,6 +88,7 @@ type Queue struct {
 	waitKey bool
 	paused  bool
 	muted   [Data + 1]bool
+	choosy  bool     // paused or something muted
 	held    []*Frame // headers that came while their kind was not wanted
 	err     error
 	stats   QueueStats
@@ -109,18 +110,46 @@ func (q *Queue) Deliver(f *Frame) {
 	}
 }
 
-// Put is Deliver without the call of wake: for a subscriber that is a Flusher.
+// Put is Deliver without the call of wake: for a Subscriber that is a Flusher.
 func (q *Queue) Put(f *Frame) { q.put(f) }
+
+// Pass is for frames that can be passed on at once, if nothing is queued before them: true counts
+// them as taken, and leaves the slice as it was. Otherwise, and when not all of them are wanted,
+// they are queued as by Put.
+func (q *Queue) Pass(fs []*Frame) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ring.n == 0 && q.err == nil && !q.waitKey && !q.choosy {
+		for _, f := range fs {
+			if f.Kind <= Video {
+				q.newest = max(q.newest, f.Time)
+			}
+			q.stats.TakenBytes += uint64(len(f.Payload))
+		}
+		q.stats.TakenFrames += uint64(len(fs))
+		q.taken, q.late = q.newest, time.Time{}
+		return true
+	}
+	for _, f := range fs {
+		q.queue(f)
+	}
+	return false
+}
 
 func (q *Queue) put(f *Frame) (wake bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	wasEmpty, ended := q.ring.n == 0, q.err != nil
+	q.queue(f)
+	return !ended && (q.err != nil || wasEmpty && q.ring.n > 0)
+}
+
+// queue queues a live frame, if it is wanted.
+func (q *Queue) queue(f *Frame) {
 	if q.accept(f) {
 		q.note(f)
 		q.bound()
 	}
-	return !ended && (q.err != nil || wasEmpty && q.ring.n > 0)
 }
 
 // Replay implements Replayer: fs are queued like by Deliver, but do not count
@@ -259,6 +288,7 @@ func (q *Queue) change(set func()) {
 	q.mu.Lock()
 	wasEmpty := q.ring.n == 0
 	set()
+	q.choosy = q.paused || q.muted != [Data + 1]bool{}
 	q.discard(func(_ int, f *Frame) bool { return !f.Marker() && !f.Header() && q.unwanted(f.Kind) })
 	if q.unwanted(Video) {
 		q.waitKey = true

@@ -14,10 +14,12 @@ type Stream struct {
 	reg  *Registry
 	refs int // publication, subscriptions and waiters; guarded by Registry.mu
 
-	mu    sync.Mutex
-	pub   *Publication
-	live  chan struct{} // closed while there is a publisher
-	subs  []*Subscription
+	mu   sync.Mutex
+	pub  *Publication
+	live chan struct{} // closed while there is a publisher
+	// Those whose subscriber is a Flusher, and all others.
+	flushed, subs []*Subscription
+
 	clock Clock
 	state state
 	gop   gop
@@ -76,9 +78,7 @@ func (s *Stream) publish(owner any) (*Publication, error) {
 	s.burst = burst{}
 	s.sweep.merge, s.sweep.lastVideo = 0, time.Time{}
 	close(s.live)
-	for _, sub := range s.subs {
-		sub.wait(false, 0)
-	}
+	s.awaitKey()
 	s.broadcast(&Frame{Kind: Published, Time: s.clock.Now()})
 	return p, nil
 }
@@ -102,13 +102,26 @@ func (s *Stream) unpublish(p *Publication, err error) bool {
 	return true
 }
 
-// broadcast hands f to every subscriber that is not waiting for a key frame.
+// awaitKey makes every subscriber wait for a key frame, after what has been broadcast so far.
+func (s *Stream) awaitKey() {
+	for _, sub := range s.subs {
+		sub.wait(false, 0)
+	}
+	if len(s.flushed) > 0 {
+		s.sweep.gather(&Frame{Kind: awaitKey}, nil)
+	}
+}
+
+// broadcast hands f to every subscriber that is not waiting for a key frame. For Flushers that is
+// found out when they are flushed.
 func (s *Stream) broadcast(f *Frame) {
 	for _, sub := range s.subs {
-		if sub.waitKey && !sub.pass(f) {
-			continue
+		if !sub.waitKey || sub.pass(f) {
+			sub.dst.Deliver(f)
 		}
-		s.deliver(sub, f)
+	}
+	if len(s.flushed) > 0 {
+		s.sweep.gather(f, nil)
 	}
 	s.schedule(f)
 }

@@ -28,8 +28,11 @@ type Subscription struct {
 	flusher Flusher // dst, when it is one
 
 	// guarded by Stream.mu
-	dirty   bool // in Stream.sweep.dirty
-	index   int  // in Stream.subs; -1 after Close
+	index int // in its list of the Stream; -1 after Close
+
+	from uint64 // for a Flusher: number of the first frame that comes by Flush; immutable
+
+	// Guarded by Stream.mu; those of a Flusher, once it is in the list, by who flushes.
 	waitKey bool
 	hold    bool  // audio and data wait too
 	since   int64 // stream time when hold began
@@ -40,8 +43,9 @@ func (s *Stream) subscribe(dst Subscriber, cached bool) *Subscription {
 	sub.flusher, _ = dst.(Flusher)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sub.index = len(s.subs)
-	s.subs = append(s.subs, sub)
+	list := s.list(sub)
+	sub.index, sub.from = len(*list), s.sweep.next()
+	*list = append(*list, sub)
 	sub.wait(s.state.hasVideo(), s.clock.Now())
 	if s.pub == nil {
 		return sub
@@ -56,6 +60,14 @@ func (s *Stream) subscribe(dst Subscriber, cached bool) *Subscription {
 	now := s.headTime()
 	deliver(dst, s.state.head.stamped([]*Frame{{Kind: Published, Time: now}}, now))
 	return sub
+}
+
+// list is the one that sub is in.
+func (s *Stream) list(sub *Subscription) *[]*Subscription {
+	if sub.flusher != nil {
+		return &s.flushed
+	}
+	return &s.subs
 }
 
 func deliver(dst Subscriber, fs []*Frame) {
@@ -123,9 +135,13 @@ func (sub *Subscription) Resync() {
 		return
 	}
 	for _, f := range s.state.head.stamped(nil, s.headTime()) {
-		s.deliver(sub, f)
+		if sub.flusher == nil {
+			sub.dst.Deliver(f)
+			continue
+		}
+		s.sweep.gather(f, sub)
+		s.sweep.due = true
 	}
-	s.sweep.due = sub.dirty || s.sweep.due
 }
 
 // Close ends delivery: when it returns no Deliver is running and none will follow.
@@ -135,11 +151,12 @@ func (sub *Subscription) Close() {
 	s.mu.Lock()
 	i := sub.index
 	if i >= 0 {
-		last := len(s.subs) - 1
-		s.subs[i] = s.subs[last]
-		s.subs[i].index = i
-		s.subs[last] = nil
-		s.subs = s.subs[:last]
+		list := s.list(sub)
+		subs, last := *list, len(*list)-1
+		subs[i] = subs[last]
+		subs[i].index = i
+		subs[last] = nil
+		*list = subs[:last]
 		sub.index = -1
 	}
 	s.mu.Unlock()

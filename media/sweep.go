@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// Flusher may be implemented by a Subscriber that does not pass frames on as they are delivered,
-// but when it is told that it is time: after a video frame, with the audio before it. Flush is
-// called without locks, by any goroutine, possibly by two at once and once more after Close of
-// the subscription. It must not wait for anybody.
+// Flusher may be implemented by a Subscriber that gets live frames not one by one, but when it is
+// time to pass them on: a video frame with the audio before it. What a newcomer gets at once comes
+// by Deliver or Replay all the same, and precedes what Flush brings. Flush is called without
+// locks, by one goroutine at a time, and possibly once more after Close of the subscription. It
+// must not wait for anybody.
 type Flusher interface {
 	Flush(w *Sweep)
 }
@@ -19,12 +20,24 @@ type Sweep struct {
 	// Scratch belongs to who calls Flush's implementations their own; it is kept from round to round.
 	Scratch any
 
-	list []*Subscription
+	frames []*Frame        // of the round
+	only   []*Subscription // whom each is for; nil: all of them
+	first  uint64          // number of frames[0] within the stream
+	plain  bool            // there is nothing among them that is not for all
+	list   []*Subscription
+
+	own []*Frame // those of one subscriber who does not get all
+	fs  []*Frame // what Frames returns
+
 	// What Join made last: most subscribers are in the same position.
 	of       []*Frame
 	streamID uint32
 	bytes    []byte
 }
+
+// Frames returns the frames that the subscriber whose Flush is called gets: at least one. The
+// slice is shared and only valid until Flush returns.
+func (w *Sweep) Frames() []*Frame { return w.fs }
 
 // Join returns frames that have chunks as they follow each other on the wire. The bytes are
 // shared and must not be changed. fs belongs to the caller.
@@ -47,6 +60,29 @@ func (w *Sweep) Join(fs []*Frame, streamID uint32) []byte {
 	return b
 }
 
+// choose finds what sub gets of the round; false: nothing.
+func (w *Sweep) choose(sub *Subscription) bool {
+	if w.plain && !sub.waitKey && sub.from <= w.first {
+		w.fs = w.frames
+		return true
+	}
+	w.own = w.own[:0]
+	for i, f := range w.frames {
+		if only := w.only[i]; w.first+uint64(i) < sub.from || only != nil && only != sub {
+			continue
+		}
+		if f.Kind == awaitKey {
+			sub.wait(false, 0)
+			continue
+		}
+		if !sub.waitKey || sub.pass(f) {
+			w.own = append(w.own, f)
+		}
+	}
+	w.fs = w.own
+	return len(w.own) > 0
+}
+
 const (
 	// ride is the longest time for which audio waits for a video frame to go with: a write for
 	// both costs as much as one for either.
@@ -62,7 +98,9 @@ const (
 
 // sweeping is when a stream's subscribers are flushed. It is guarded by Stream.mu.
 type sweeping struct {
-	dirty  []*Subscription // have something to flush
+	frames []*Frame        // what waits to be flushed
+	only   []*Subscription // whom each is for; nil: all of them
+	first  uint64          // number of frames[0]
 	due    bool            // and shall
 	active bool            // somebody is at it, and looks again before he ends
 	timer  *time.Timer     // for what is held; made when first needed
@@ -73,16 +111,18 @@ type sweeping struct {
 	merge     time.Duration
 }
 
-// deliver hands f to a subscription's subscriber.
-func (s *Stream) deliver(sub *Subscription, f *Frame) {
-	sub.dst.Deliver(f)
-	if sub.flusher != nil && !sub.dirty {
-		sub.dirty = true
-		s.sweep.dirty = append(s.sweep.dirty, sub)
-	}
+// awaitKey stands among gathered frames for the place from which on every subscriber waits for a key frame.
+const awaitKey Kind = 0
+
+// gather puts f among what the next round brings, to one subscriber or, if that is nil, to all.
+func (w *sweeping) gather(f *Frame, only *Subscription) {
+	w.frames, w.only = append(w.frames, f), append(w.only, only)
 }
 
-// schedule decides when those that f was delivered to are flushed.
+// next is the number that the next frame to be gathered gets.
+func (w *sweeping) next() uint64 { return w.first + uint64(len(w.frames)) }
+
+// schedule decides when f and what was gathered before it is flushed.
 func (s *Stream) schedule(f *Frame) {
 	w := &s.sweep
 	wait := w.merge
@@ -97,7 +137,7 @@ func (s *Stream) schedule(f *Frame) {
 		}
 	}
 	switch {
-	case len(w.dirty) == 0:
+	case len(w.frames) == 0:
 	case wait == 0:
 		w.due, w.held = true, false
 	case !w.held && !w.due:
@@ -131,7 +171,7 @@ func (s *Stream) claimSweep() bool {
 		return false
 	}
 	w.active = true
-	if len(w.dirty) > sweepInline {
+	if len(s.flushed) > sweepInline {
 		go s.flush()
 		return false
 	}
@@ -145,31 +185,43 @@ var sweeps = sync.Pool{New: func() any { return new(Sweep) }}
 // there is to do, the less it costs.
 func (s *Stream) flush() {
 	w := sweeps.Get().(*Sweep)
-	for s.takeDirty(w) {
+	for s.takeRound(w) {
 		for _, sub := range w.list {
-			sub.flusher.Flush(w)
+			if w.choose(sub) {
+				sub.flusher.Flush(w)
+			}
 		}
 	}
-	w.of, w.bytes = w.of[:0], nil
+	w.fs, w.bytes = nil, nil
+	clear(w.own[:cap(w.own)])
 	clear(w.of[:cap(w.of)])
+	w.own, w.of = w.own[:0], w.of[:0]
 	sweeps.Put(w)
 }
 
-// takeDirty moves those that shall be flushed to w; false: there are none and the caller is not
-// at it any more.
-func (s *Stream) takeDirty(w *Sweep) bool {
+// takeRound moves what shall be flushed to w; false: there is nothing and the caller is not at it
+// any more.
+func (s *Stream) takeRound(w *Sweep) bool {
+	clear(w.frames)
+	clear(w.only)
 	clear(w.list)
+	w.list = w.list[:0]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := &s.sweep
-	if !o.due || len(o.dirty) == 0 {
-		w.list, o.due, o.active = w.list[:0], false, false
+	if !o.due || len(o.frames) == 0 {
+		w.frames, w.only = w.frames[:0], w.only[:0]
+		o.due, o.active = false, false
 		return false
 	}
-	w.list, o.dirty = o.dirty, w.list[:0]
+	w.first, o.first = o.first, o.next()
+	w.frames, o.frames = o.frames, w.frames[:0]
+	w.only, o.only = o.only, w.only[:0]
 	o.due, o.held = false, false
-	for _, sub := range w.list {
-		sub.dirty = false
+	w.plain = true
+	for i, f := range w.frames {
+		w.plain = w.plain && f.Kind != awaitKey && w.only[i] == nil
 	}
+	w.list = append(w.list, s.flushed...)
 	return true
 }

@@ -22,9 +22,12 @@ func newFlushed() *flushed { return &flushed{begin: time.Now(), queue: NewQueue(
 
 func (l *flushed) Deliver(f *Frame) { l.queue.Put(f) }
 
-func (l *flushed) Flush(*Sweep) {
+func (l *flushed) Flush(w *Sweep) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, f := range w.Frames() {
+		l.queue.Put(f)
+	}
 	l.taken = l.queue.Take(l.taken[:0], 0)
 	if len(l.taken) > 0 {
 		l.log += fmt.Sprintf("%d:%d ", time.Since(l.begin).Milliseconds(), len(l.taken))
@@ -66,7 +69,7 @@ func TestSweepTimes(t *testing.T) {
 					defer p.stream.reg.Subscribe("live/a", l).Close()
 					l.queue.Take(nil, 0) // the marker
 					p.stream.mu.Lock()
-					p.stream.subs[len(all)-1].waitKey = false
+					p.stream.flushed[len(all)-1].waitKey = false
 					p.stream.mu.Unlock()
 					if len(all) == 1 || len(all) == 2*sweepInline {
 						feed(t, p, tt.input, all, tt.want)

@@ -440,3 +440,21 @@ func TestStreamNamesAreShortenedInLogs(t *testing.T) {
 		t.Errorf("the log has the key: %s", log.String())
 	}
 }
+
+// TestWatchdogPause: connections are looked at in few groups, none later than it has to be.
+func TestWatchdogPause(t *testing.T) {
+	w := &watchdog{every: time.Second}
+	at := make(map[time.Time]bool)
+	begin := time.Unix(1e9, 0)
+	for i := range 1000 {
+		now := begin.Add(time.Duration(i) * time.Millisecond)
+		d := w.pause(now)
+		if d > w.every || d <= w.every-w.every/looks {
+			t.Fatalf("the next look is in %v", d)
+		}
+		at[now.Add(d)] = true
+	}
+	if len(at) > looks+1 {
+		t.Errorf("%d times for a thousand connections", len(at))
+	}
+}

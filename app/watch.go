@@ -36,7 +36,16 @@ func (w *watchdog) start(c *Client) {
 		l.FirstMedia/4, l.PublisherIdle/4, l.PingInterval/4, l.PingTimeout/4))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer = time.AfterFunc(w.every, w.look)
+	w.timer = time.AfterFunc(w.pause(time.Now()), w.look)
+}
+
+// looks is how often in the time between two looks at one connection the server is woken to look at any: a thousand connections
+// that are looked at on their own are a thousand times per second.
+const looks = 16
+
+// pause is the time until the next look, which is at a time at which others look too.
+func (w *watchdog) pause(now time.Time) time.Duration {
+	return now.Add(w.every).Truncate(w.every / looks).Sub(now)
 }
 
 func (w *watchdog) stop() {
@@ -82,7 +91,7 @@ func (w *watchdog) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.stopped {
-		w.timer.Reset(w.every)
+		w.timer.Reset(w.pause(time.Now()))
 	}
 }
 

@@ -188,6 +188,7 @@ func (c *Conn) Close(err error) {
 	}
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
+	c.out.closed = true
 	if !c.out.writing { // else the owner of the write side notices
 		c.endWriting()
 	}

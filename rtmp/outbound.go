@@ -39,6 +39,7 @@ type outbound struct {
 	// goroutine, which is there only while something waits, or a Flush.
 	writing bool
 	again   bool // something came for the owner meanwhile
+	closed  bool // by Close
 	ended   bool // nobody will write any more; Conn.written is closed
 
 	rest [][]byte // owner of the write side: what is left of a Flush, to be written first
@@ -150,7 +151,7 @@ func (c *Conn) release() bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	over := c.ctx.Err() != nil && !c.finishing.Load()
+	over := o.closed && !c.finishing.Load()
 	if o.again && !over {
 		o.again = false
 		return false

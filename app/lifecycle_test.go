@@ -27,6 +27,8 @@ func TestShutdownTellsEverybody(t *testing.T) {
 	player.WantStatus(status.PlayReset)
 	player.WantStatus(status.PlayStart)
 
+	late := rtmptest.Dial(t, w.addr)
+	late.Handshake()
 	done := make(chan error, 1)
 	go func() { done <- w.Shutdown(t.Context()) }()
 	for name, p := range map[string]*rtmptest.Peer{"publisher": pub, "idle": idle, "player": player} {
@@ -38,19 +40,15 @@ func TestShutdownTellsEverybody(t *testing.T) {
 			t.Errorf("%s: told %s on stream %d", name, amf.Format(o), m.StreamID)
 		}
 		p.WantCommand("close")
-		// Somebody who connects meanwhile gets the same answer.
-		if name == "idle" {
-			late := rtmptest.Dial(t, w.addr)
-			late.Handshake()
-			late.Connect("live")
-			late.WantError(1, status.ConnectAppShutdown)
-			late.WantCommand("close")
-			late.WantClosed()
-			late.Close()
-		}
 		p.WantClosed()
 		p.Close()
 	}
+	// Somebody who connects meanwhile gets the same answer.
+	late.Connect("live")
+	late.WantError(1, status.ConnectAppShutdown)
+	late.WantCommand("close")
+	late.WantClosed()
+	late.Close()
 	if err := <-done; err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}

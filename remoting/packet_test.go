@@ -112,6 +112,13 @@ func FuzzDecode(f *testing.F) {
 	for _, tt := range packets {
 		f.Add(unhex(f, tt.hex))
 	}
+	for _, m := range []amf.Value{remote("chat", "a", "b", "c"), login("ann:right"), command(flexPing)} {
+		b, err := (&Packet{Version: 3, Bodies: []Body{{Target: "null", Response: "/1", Value: amf.NewArray(m)}}}).Append(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := Decode(b, Limits{})
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"penstock/app"
 	"penstock/internal/tunnel"
 	"penstock/internal/webclient"
+	"penstock/remoting"
 )
 
 // Paths that a Handler answers itself.
@@ -35,13 +36,16 @@ type Options struct {
 	// Allow is asked before a WebSocket is opened: a request that it returns an error for is answered 403 with the error's text. nil
 	// allows every request. Who may connect to which application is for its app.Handler to say.
 	Allow func(*http.Request) error
+	// Gateway serves Flash Remoting too, at /gateway. Serve, Addr and Allow are filled in where they are nil. nil: there is none.
+	Gateway *remoting.Options
 }
 
 // Handler is an http.Handler for pages and their connections. It is safe for concurrent use.
 type Handler struct {
-	tunnel *tunnel.Handler
-	module http.Handler
-	pages  http.Handler
+	tunnel  *tunnel.Handler
+	gateway *remoting.Handler // nil: there is none
+	module  http.Handler
+	pages   http.Handler
 }
 
 // New returns a Handler whose connections are s's. Close it after s.
@@ -54,12 +58,29 @@ func New(s *app.Server, o Options) *Handler {
 	if o.Pages != nil {
 		h.pages = http.FileServerFS(o.Pages)
 	}
+	if o.Gateway != nil {
+		g := *o.Gateway
+		if g.Serve == nil {
+			g.Serve = s.ServeConn
+		}
+		if g.Addr == nil {
+			g.Addr = tunnel.ClientAddr
+		}
+		if g.Allow == nil {
+			g.Allow = o.Allow
+		}
+		h.gateway = remoting.New(g)
+	}
 	return h
 }
 
 // ServeHTTP implements http.Handler. The client's address is the last one in X-Forwarded-For, or X-Real-IP, when the request comes from
 // this machine or a private network.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.gateway != nil && remoting.Handles(r.URL.Path) {
+		h.gateway.ServeHTTP(w, r)
+		return
+	}
 	switch r.URL.Path {
 	case SocketPath:
 		h.tunnel.WebSocket(w, r)
@@ -74,7 +95,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Close ends all connections at once and waits for them; later ones are answered 503. app.Server.Shutdown, called before, ends them in
 // order.
-func (h *Handler) Close() { h.tunnel.Close() }
+func (h *Handler) Close() {
+	if h.gateway != nil {
+		h.gateway.Close()
+	}
+	h.tunnel.Close()
+}
 
 // What a visitor may take, and keep open without asking for anything.
 const (

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -17,6 +18,7 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/remoting"
 	"penstock/rtmp"
 	"penstock/status"
 )
@@ -166,5 +168,42 @@ func TestWhoMayConnect(t *testing.T) {
 func TestListenAndServe(t *testing.T) {
 	if err := ListenAndServe("127.0.0.1:-1", &app.Server{}, Options{}); err == nil {
 		t.Error("a port of -1 is taken")
+	}
+}
+
+// Flash Remoting is there for who wants it, with sessions, and asks the same Allow.
+func TestGateway(t *testing.T) {
+	ask := func(addr, path string, p *remoting.Packet) (int, *remoting.Packet) {
+		t.Helper()
+		body, err := p.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.Post("http://"+addr+path, remoting.ContentType, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		answer, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := remoting.Decode(answer, remoting.Limits{})
+		return res.StatusCode, got
+	}
+	p := &remoting.Packet{Bodies: []remoting.Body{{Target: "echo", Response: "/1", Value: amf.NewArray("hi")}}}
+	_, addr := serve(t, Options{Gateway: &remoting.Options{}})
+	for _, path := range []string{"/gateway/room", "/gateway/room;session=AAAAAAAAAAAAAAAAAAAAAA"} {
+		if code, got := ask(addr, path, p); code != http.StatusOK || got == nil || got.Bodies[0].Value != "hi" {
+			t.Errorf("%s: %d %+v", path, code, got)
+		}
+	}
+	_, closed := serve(t, Options{Gateway: &remoting.Options{}, Allow: func(*http.Request) error { return errors.New("not you") }})
+	if code, _ := ask(closed, "/gateway/room", p); code != http.StatusForbidden {
+		t.Errorf("not allowed: %d", code)
+	}
+	_, without := serve(t, Options{})
+	if code, _ := ask(without, "/gateway/room", p); code != http.StatusNotFound {
+		t.Errorf("without a gateway: %d", code)
 	}
 }

@@ -43,6 +43,7 @@ type Log struct {
 	file   *os.File
 	out    *bufio.Writer
 	size   int64
+	unsure uint64 // lines in out, which are lost when it cannot be written
 	failed time.Time
 	said   bool
 }
@@ -114,6 +115,7 @@ func (l *Log) put(text []byte) {
 		l.append(fmt.Appendf(nil, "#Remark: %d lines were left out\n", lost))
 	}
 	l.append(text)
+	l.unsure++
 }
 
 func (l *Log) append(text []byte) {
@@ -131,10 +133,13 @@ func (l *Log) flush() {
 	if l.file == nil {
 		return
 	}
-	if err := l.out.Flush(); err != nil {
+	err := l.out.Flush()
+	if err != nil {
 		_ = l.file.Close()
 		l.fail(err)
+		l.miss(l.unsure)
 	}
+	l.unsure = 0
 }
 
 func (l *Log) fail(err error) {

@@ -274,3 +274,55 @@ func TestUnwritable(t *testing.T) {
 		t.Errorf("%d lost", l.lost)
 	}
 }
+
+// What was in the buffer when the disk was full is among the lines that are counted.
+func TestDiskFull(t *testing.T) {
+	said := &logged{}
+	l := &Log{o: Options{File: filepath.Join(t.TempDir(), "access.log"), MaxBytes: 1 << 20, Log: slog.New(slog.NewTextHandler(said, nil))}}
+	if !l.reopen() {
+		t.Fatal(said)
+	}
+	l.put([]byte("kept\n"))
+	l.flush()
+	_ = l.file.Close() // writes fail from now on
+	for range 3 {
+		l.put([]byte("lost\n"))
+	}
+	l.flush()
+	l.put([]byte("lost too\n")) // too soon to try again
+	if l.lost != 4 || strings.Count(said.String(), "cannot be written") != 1 {
+		t.Errorf("%d lines are counted: %s", l.lost, said)
+	}
+	l.failed = time.Now().Add(-2 * retry)
+	l.put([]byte("kept\n"))
+	l.flush()
+	_ = l.file.Close()
+	b, err := os.ReadFile(l.o.File)
+	if text := string(b); err != nil || strings.Count(text, "kept\n") != 2 || strings.Contains(text, "lost\n") || !strings.Contains(text, "#Remark: 4 lines were left out") {
+		t.Errorf("%v: %s", err, text)
+	}
+	if !strings.Contains(said.String(), "can be written again") {
+		t.Errorf("said %s", said)
+	}
+}
+
+// A file that cannot be renamed does not grow beyond its bound; what is left out is counted.
+func TestCannotRotate(t *testing.T) {
+	dir := t.TempDir()
+	said := &logged{}
+	l := &Log{o: Options{File: filepath.Join(dir, "access.log"), MaxBytes: 400, Keep: 1, Log: slog.New(slog.NewTextHandler(said, nil))}}
+	if err := os.MkdirAll(filepath.Join(dir, "access.log.1", "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if !l.reopen() {
+		t.Fatal(said)
+	}
+	line := []byte(strings.Repeat("x", 99) + "\n")
+	for range 10 {
+		l.put(line)
+	}
+	info, err := os.Stat(l.o.File)
+	if err != nil || info.Size() > 400 || l.lost == 0 || l.lost > 10 || !strings.Contains(said.String(), "cannot be written") {
+		t.Errorf("%v, %d bytes, %d lines are counted: %s", err, info.Size(), l.lost, said)
+	}
+}

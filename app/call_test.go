@@ -274,7 +274,7 @@ func onlyClient(t *testing.T, w *world) *Client {
 
 // CallFunc answers exactly once, whatever ends the wait.
 func TestCallFunc(t *testing.T) {
-	w := serve(t, rpc(), func(s *Server) { s.Limits.PendingCalls = 2 })
+	w := serve(t, rpc(), func(s *Server) { s.Limits.PendingCalls, s.Limits.CallTimeout = 2, time.Hour })
 	p := rtmptest.Dial(t, w.addr)
 	p.Open("rpc")
 	p.WantCommand("onBWDone")

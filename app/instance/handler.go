@@ -58,43 +58,46 @@ func New(start Factory, o Options) *Handler {
 // Connect implements app.Handler.
 func (h *Handler) Connect(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
 	for {
-		in, room, err := h.get(key{c.App, c.Instance})
+		in, stops, err := h.enter(c)
 		if err != nil {
 			return nil, err
 		}
-		if room == nil {
-			if in.enter(c) {
-				return in.connect(ctx, c, args)
-			}
-			room = in // which stops: its name is free again when it has
+		if in != nil {
+			return in.connect(ctx, c, args)
 		}
 		select {
-		case <-room.done:
+		case <-stops.done:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
 	}
 }
 
-// get returns an instance, which starts when there is none; or, where there are as many as may be, one that makes room by stopping.
-func (h *Handler) get(k key) (in, room *Instance, err error) {
+// enter finds the instance of a client, which starts when there is none, and enters it; or returns one that stops and has to have
+// done so first: that of the same name or, where there are as many as may be, one that makes room.
+func (h *Handler) enter(c *app.Client) (in, stops *Instance, err error) {
+	k := key{c.App, c.Instance}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
 		return nil, nil, shutdownStatus(k.app, "")
 	}
 	if in := h.instances[k]; in != nil {
-		return in, nil, nil
+		if in.enter(c) {
+			return in, nil, nil
+		}
+		return nil, in, nil
 	}
 	if n := len(h.instances); n >= h.o.Max {
-		if room = h.longestIdle(); room == nil || !room.unused(0) {
+		if stops = h.longestIdle(); stops == nil || !stops.unused(0) {
 			limit := &rtmp.LimitError{Option: "instances", Value: n + 1, Max: h.o.Max}
 			return nil, nil, &app.Refusal{Cause: app.CauseLimit, Rule: limit.Option, Err: limit, Status: status.Newf(status.ConnectRejected,
 				"[ Resource.Limit.Exceeded ] : The limit instances (%d) is reached: try again later, or ask the operator to raise it.", h.o.Max)}
 		}
-		return nil, room, nil
+		return nil, stops, nil
 	}
 	in = newInstance(h, k)
+	in.enter(c) // before it begins: should that fail, somebody has to be told
 	h.instances[k] = in
 	go in.begin()
 	return in, nil, nil

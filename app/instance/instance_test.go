@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -52,6 +53,8 @@ func (r *room) Connect(_ context.Context, c *app.Client, args []amf.Value) (app.
 			return nil, app.Reject("Not you.", nil)
 		case "panic":
 			panic("asked to")
+		case "wait":
+			<-r.in.Context().Done()
 		}
 	}
 	return seat{r, c}, nil
@@ -78,6 +81,7 @@ func (s seat) Call(_ context.Context, name string, args []amf.Value) (amf.Value,
 				panic("asked to")
 			}
 			<-ctx.Done()
+			time.Sleep(20 * time.Millisecond) // Stop waits
 			s.r.d.add("goroutine of %s ends: %v", s.r.in.Name, context.Cause(ctx))
 		})
 		return nil, nil
@@ -235,8 +239,8 @@ func TestUnload(t *testing.T) {
 	wantCode(t, c.Err(), status.ConnectAppShutdown, "Back at noon.")
 	<-in.Done()
 	lines := w.d.all()
-	if i := slices.Index(lines, "goroutine of a ends: NetConnection.Connect.AppShutdown: Back at noon."); i < 0 {
-		t.Errorf("the goroutine was told nothing: %q", lines)
+	if i := slices.Index(lines, "goroutine of a ends: NetConnection.Connect.AppShutdown: Back at noon."); i < 0 || i == len(lines)-1 {
+		t.Errorf("the goroutine was told nothing, or not waited for: %q", lines)
 	} else {
 		lines = slices.Delete(lines, i, i+1) // beside the closing, before Stop
 	}
@@ -267,6 +271,71 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// Who is being decided about when its instance is unloaded hears of both, in this order.
+func TestUnloadWhileConnecting(t *testing.T) {
+	w := serve(t, Options{}, nil)
+	done := make(chan *rtmp.Client, 1)
+	go func() {
+		c, err := w.dial(t, "room/a", "wait")
+		if err != nil {
+			t.Error(err)
+		}
+		done <- c
+	}()
+	until(t, "it has come", func() bool { return w.h.Instance("room", "a") != nil })
+	in := w.h.Instance("room", "a")
+	until(t, "it is asked for", func() bool {
+		select {
+		case <-in.ready:
+			return true
+		default:
+			return false
+		}
+	})
+	in.Unload("Too late.")
+	c := <-done
+	<-c.Done()
+	wantCode(t, c.Err(), status.ConnectAppShutdown, "Too late.")
+	<-in.Done()
+}
+
+// Who comes before the time is over keeps the instance, and one that has accepted nobody is not kept for long.
+func TestIdleTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(nil, Options{Idle: time.Minute, Log: slog.New(slog.DiscardHandler)})
+		in := newInstance(h, key{"room", "a"})
+		close(in.ready)
+		a, b := new(app.Client), new(app.Client)
+		in.past.Total = 1 // that has been accepted
+		in.enter(a)
+		in.exit(a)
+		time.Sleep(50 * time.Second)
+		in.enter(b)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if st := in.Stats(); st.Stopping || !st.IdleSince.IsZero() {
+			t.Errorf("used, and yet %+v", st)
+		}
+		in.exit(b)
+		time.Sleep(59 * time.Second)
+		if st := in.Stats(); st.Stopping || st.IdleSince.IsZero() {
+			t.Errorf("too early: %+v", st)
+		}
+		time.Sleep(2 * time.Second)
+		<-in.Done()
+
+		in = newInstance(h, key{"room", "b"})
+		close(in.ready)
+		in.enter(a)
+		in.exit(a)
+		began := time.Now()
+		<-in.Done()
+		if d := time.Since(began); d != neverUsed {
+			t.Errorf("one that accepted nobody was kept for %v", d)
+		}
+	})
+}
+
 // A server that ends stops what is idle, too, and takes nobody any more.
 func TestServerShutdown(t *testing.T) {
 	w := serve(t, Options{}, nil)
@@ -287,7 +356,7 @@ func TestServerShutdown(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	if _, _, err := w.h.get(key{"room", "c"}); err == nil {
+	if _, err := w.h.Connect(ctx, &app.Client{App: "room", Instance: "c"}, nil); err == nil {
 		t.Error("an instance starts after the end")
 	}
 }

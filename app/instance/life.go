@@ -19,7 +19,7 @@ func (in *Instance) begin() {
 		err = errors.New("instance: the factory returned neither an Application nor an error")
 	}
 	in.own, in.failed = own, err
-	close(in.ready)
+	defer close(in.ready)
 	if err != nil {
 		in.h.log.Error("an instance could not start", "app", in.App, "instance", in.Name, "error", err)
 		in.end(err)

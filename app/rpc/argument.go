@@ -38,7 +38,7 @@ type ArgumentError struct {
 func (e *ArgumentError) Error() string { return e.text(" of " + e.Method) }
 
 func (e *ArgumentError) text(of string) string {
-	which := fmt.Sprintf("argument %d%s%s", e.Index+1, of, e.Path)
+	which := fmt.Sprintf("argument %d%s%s", e.Index+1, e.Path, of)
 	switch {
 	case e.Err == ErrMissing:
 		return fmt.Sprintf("%s is missing: it has to be %s", which, e.Want)
@@ -57,6 +57,37 @@ func (e *ArgumentError) Unwrap() error { return e.Err }
 func (e *ArgumentError) refusal() error {
 	return &app.Refusal{Cause: app.CauseMalformed, Err: e,
 		Status: status.Newf(status.CallFailed, "Failed to execute method (%.256s): %s.", e.Method, e.text(""))}
+}
+
+// Scan maps the arguments of connect to what each dst points to, as those of a registered function: a pointer may be left out. The error, which Connect can
+// return as it is, refuses with NetConnection.Connect.Rejected and says which argument has to be what.
+func Scan(args []amf.Value, dst ...any) error {
+	if err := scan(args, dst); err != nil {
+		return &app.Refusal{Cause: app.CauseMalformed, Err: err, Status: status.Newf(status.ConnectRejected, "Connection failed: %s.", err.text(" of connect"))}
+	}
+	return nil
+}
+
+func scan(args []amf.Value, dst []any) *ArgumentError {
+	if len(args) > len(dst) {
+		return &ArgumentError{Method: "connect", Index: len(dst), Got: describe(args[len(dst)]), Err: ErrTooMany}
+	}
+	for i, d := range dst {
+		v := reflect.ValueOf(d).Elem()
+		p := newParam(v.Type())
+		if i >= len(args) {
+			if v.Kind() != reflect.Pointer {
+				return &ArgumentError{Method: "connect", Index: i, Want: p.words, Err: ErrMissing}
+			}
+			continue
+		}
+		got, err := p.from(args[i])
+		if err != nil {
+			return p.mismatch("connect", i, args[i], err)
+		}
+		v.Set(got)
+	}
+	return nil
 }
 
 // param is what an argument becomes.

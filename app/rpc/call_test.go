@@ -102,6 +102,7 @@ func TestCallAll(t *testing.T) {
 	leaves := rtmptest.Dial(t, w.addr)
 	leaves.Open("rpc", rtmptest.Property("pageUrl", "leaves"))
 	leaves.WantCommand("onBWDone")
+	asked := make(chan string, len(answers))
 	for name, f := range answers {
 		w.dial(t, rtmp.ClientConfig{PageURL: name, Handler: func(_ context.Context, cmd *rtmp.Command) (amf.Value, error) {
 			if cmd.Name != "poll" {
@@ -110,6 +111,7 @@ func TestCallAll(t *testing.T) {
 			if amf.Format(cmd.Arg(0)) != "[1 2]" {
 				t.Errorf("asked with %s", amf.Format(cmd.Arg(0)))
 			}
+			asked <- name
 			return f()
 		}})
 	}
@@ -118,15 +120,21 @@ func TestCallAll(t *testing.T) {
 		t.Fatalf("%d clients", len(clients))
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
+	left := make(chan struct{})
 	go func() {
+		defer close(left)
 		leaves.WantCommand("poll")
 		leaves.Close()
 	}()
 	result := make(chan []Answer[int], 1)
 	go func() { result <- CallAll[int](ctx, clients, "poll", []int{1, 2}) }()
 	silent.WantCommand("poll")
+	<-left
+	for range answers {
+		<-asked
+	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // until all others have answered or left
-		if n := waiting(clients); n == 1 {
+		if waiting(clients) == 1 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -160,7 +168,7 @@ func TestCallAll(t *testing.T) {
 // waiting is how many clients have not answered a call.
 func waiting(clients []*app.Client) (n int) {
 	for _, c := range clients {
-		if c.Context().Err() == nil && c.PendingCalls() > 0 {
+		if c.PendingCalls() > 0 {
 			n++
 		}
 	}
@@ -189,6 +197,11 @@ func TestCallAllInTurns(t *testing.T) {
 	for deadline := time.Now().Add(20 * time.Second); clients[1].PendingCalls() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the answer does not come")
+		}
+	}
+	for i, a := range (round[float64]{2, time.Hour}).call(ctx, slices.Repeat(clients[1:], 20), "m", nil) {
+		if a.Err != nil || a.Value != 1 {
+			t.Errorf("place %d was not given back: %v", i, a.Err)
 		}
 	}
 	cancel()

@@ -401,3 +401,47 @@ func TestReserved(t *testing.T) {
 		}
 	}
 }
+
+func TestScan(t *testing.T) {
+	scanned := make(chan string, 1)
+	h := app.HandlerFunc(func(_ context.Context, _ *app.Client, args []amf.Value) (app.Session, error) {
+		var name string
+		var seat *uint8
+		if err := Scan(args, &name, &seat); err != nil {
+			return nil, err
+		}
+		if seat != nil {
+			name += fmt.Sprint(*seat)
+		}
+		scanned <- name
+		return nil, nil
+	})
+	w := serve(t, h, nil)
+	for _, tt := range []struct {
+		args []amf.Value
+		want string
+	}{
+		{[]amf.Value{"Ada"}, "Ada"},
+		{[]amf.Value{"Ada", 7.0}, "Ada7"},
+		{[]amf.Value{"Ada", nil}, "Ada"},
+		{nil, "Connection failed: argument 1 of connect is missing: it has to be a string."},
+		{[]amf.Value{7.0}, "Connection failed: argument 1 of connect has to be a string, not the number 7."},
+		{[]amf.Value{"Ada", 700.0}, "Connection failed: argument 2 of connect has to be a whole number from 0 to 255 or null, not the number 700."},
+		{[]amf.Value{"Ada", 7.0, true}, "Connection failed: argument 3 of connect, a boolean, is one too many."},
+	} {
+		got := ""
+		c, err := rtmp.Dial(t.Context(), "rtmp://"+w.addr+"/rpc", &rtmp.ClientConfig{Args: tt.args})
+		if err == nil {
+			got = <-scanned
+			_ = c.Close()
+		} else if st, _ := status.Of(err); st != nil && st.Code == status.ConnectRejected {
+			got = st.Description
+			if r := <-w.refusals; r.Cause != app.CauseMalformed || r.Stage != app.StageConnect {
+				t.Errorf("recorded %+v", r)
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%v: got %q (%v), want %q", tt.args, got, err, tt.want)
+		}
+	}
+}

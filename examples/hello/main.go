@@ -3,22 +3,21 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log"
 
-	"penstock/amf"
 	"penstock/app"
+	"penstock/app/rpc"
 )
 
-func main() {
-	mux := app.NewMux()
-	mux.HandleFunc("hello", hello)
-	log.Fatal(app.ListenAndServe(":1935", mux))
-}
+func main() { log.Fatal(app.ListenAndServe(":1935", hello())) }
 
-func hello(_ context.Context, c *app.Client, _ []amf.Value) (app.Session, error) {
-	return app.Methods{"greet": func(ctx context.Context, args []amf.Value) (amf.Value, error) {
-		name, err := c.Call(ctx, "whoAreYou")
-		return fmt.Sprintf("Hello, %v!", name), err
-	}}, nil
+func hello() *app.Mux {
+	m := rpc.New()
+	m.Register("greet", func(ctx context.Context, c *app.Client) (string, error) {
+		name, err := rpc.Call[string](ctx, c, "whoAreYou")
+		return "Hello, " + name + "!", err
+	})
+	mux := app.NewMux()
+	mux.Handle("hello", m)
+	return mux
 }

@@ -1,20 +1,17 @@
 package main
 
 import (
-	"context"
 	"net"
 	"testing"
 
-	"penstock/amf"
 	"penstock/app"
+	"penstock/app/rpc"
 	"penstock/rtmp"
 	"penstock/status"
 )
 
 func TestGreetCallsBack(t *testing.T) {
-	mux := app.NewMux()
-	mux.HandleFunc("hello", hello)
-	srv := &app.Server{Handler: mux}
+	srv := &app.Server{Handler: hello()}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -22,13 +19,10 @@ func TestGreetCallsBack(t *testing.T) {
 	go func() { _ = srv.Serve(l) }()
 	defer srv.Close()
 
+	me := rpc.NewClient()
+	me.Register("whoAreYou", func() string { return "Ada" })
 	c, err := rtmp.Dial(t.Context(), "rtmp://"+l.Addr().String()+"/hello", &rtmp.ClientConfig{
-		Handler: func(_ context.Context, cmd *rtmp.Command) (amf.Value, error) {
-			if cmd.Name == "whoAreYou" {
-				return "Ada", nil
-			}
-			return nil, nil // onBWDone wants no answer
-		},
+		Handler: me.Answer,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/app/rpc"
 	"penstock/internal/admission"
 	"penstock/internal/config"
 	"penstock/media"
@@ -34,47 +35,53 @@ func applications(apps map[string]config.App, registry *media.Registry, ad *admi
 
 // liveApp takes and gives streams and shares objects where the rules allow it, and has the methods of methodsFor.
 func liveApp(a config.App, registry *media.Registry, rules *admission.Rules, share shareFunc) app.Handler {
+	methods := methodsFor(a, registry)
 	return app.HandlerFunc(func(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
 		r, err := rules.Connect(ctx, c, args)
 		if err != nil {
 			return nil, err
 		}
-		o := app.LiveOptions{Publish: r.Publish, Play: r.Play, Call: r.Call, Close: r.Close, Share: share, Methods: methodsFor(c, a, registry),
+		o := app.LiveOptions{Publish: r.Publish, Play: r.Play, Call: r.Call, Close: r.Close, Share: share, Methods: methods,
 			MergeWindow: time.Duration(a.MergeWindow)}
 		return app.Live(o).Connect(ctx, c, args)
 	})
 }
 
+// described are the methods of methodsFor, for who asks the gateway.
+func described() []remoting.Function {
+	return []remoting.Function{
+		{Name: "ping", Returns: "String", Description: "Returns pong."},
+		{Name: "echo", Returns: "Object", Description: "Returns its argument, or an array of several.",
+			Arguments: []remoting.Argument{{Name: "value", Type: "Object"}}},
+		{Name: "streams", Returns: "Array", Description: "Returns the names of the streams that are live."},
+	}
+}
+
 // methodsFor are the methods that every live application has, so that remote calls can be tried.
-func methodsFor(c *app.Client, a config.App, registry *media.Registry) app.Methods {
-	m := app.Methods{
-		"ping":    func(context.Context, []amf.Value) (amf.Value, error) { return "pong", nil },
-		"echo":    echo,
-		"streams": func(context.Context, []amf.Value) (amf.Value, error) { return liveNames(c, registry), nil },
-		"DescribeService": remoting.Described(remoting.Service{Version: "1", Address: c.App, Functions: []remoting.Function{
-			{Name: "ping", Returns: "String", Description: "Returns pong."},
-			{Name: "echo", Returns: "Object", Description: "Returns its argument, or an array of several.",
-				Arguments: []remoting.Argument{{Name: "value", Type: "Object"}}},
-			{Name: "streams", Returns: "Array", Description: "Returns the names of the streams that are live."},
-		}}),
-	}
+func methodsFor(a config.App, registry *media.Registry) *rpc.Methods {
+	var options []rpc.Option
 	if len(a.Origins) > 0 {
-		for name, f := range m {
-			m[name] = app.Only(app.Origins(c, a.Origins...), f)
-		}
+		options = append(options, rpc.Only(func(c *app.Client) error { return app.Origins(c, a.Origins...)() }))
 	}
+	m := rpc.New()
+	m.Register("ping", func(...any) string { return "pong" }, options...)
+	m.Register("echo", echo, options...)
+	m.Register("streams", func(c *app.Client) *amf.Array { return liveNames(c, registry) }, options...)
+	m.Register("DescribeService", func(ctx context.Context, c *app.Client, args ...amf.Value) (amf.Value, error) {
+		return remoting.Described(remoting.Service{Version: "1", Address: c.App, Functions: described()})(ctx, args)
+	}, options...)
 	return m
 }
 
 // echo returns its argument, null without one, or an array of several.
-func echo(_ context.Context, args []amf.Value) (amf.Value, error) {
+func echo(args ...any) any {
 	switch len(args) {
 	case 0:
-		return nil, nil
+		return nil
 	case 1:
-		return args[0], nil
+		return args[0]
 	}
-	return amf.NewArray(args...), nil
+	return amf.NewArray(args...)
 }
 
 // liveNames are the names of the streams that are live in the client's application instance.

@@ -47,6 +47,7 @@ func TestGateway(t *testing.T) {
 		{"/gateway/closed?key=" + streamKey, "ping", `/1/onResult "pong"`},
 		{"/gateway/closed", "ping", `/1/onStatus {level:"error" code:"NetConnection.Call.Prohibited"`},
 		{"/gateway", "live.nothing", `/1/onStatus {level:"error" code:"NetConnection.Call.Failed" description:"Method not found (nothing)."`},
+		{"/gateway", "live.streams", `/1/onStatus {level:"error" code:"NetConnection.Call.Failed" description:"Failed to execute method (streams): argument 1, a string, is one too many."`},
 	} {
 		if got := ask(tt.path, tt.target); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s %s: %s, want %s", tt.path, tt.target, got, tt.want)
@@ -60,13 +61,13 @@ func TestGateway(t *testing.T) {
 		}
 		_ = res.Body.Close()
 	}
-	// A refusal is recorded when it has been sent: two of two connections in any order.
+	// A refusal is recorded when it has been sent: those of several connections in any order.
 	recorded := make(map[string]string)
-	for range 2 {
+	for range 3 {
 		got := r.refusal(t)
-		recorded[got.App] = got.Rule
+		recorded[got.Rule] = got.App
 	}
-	if recorded["closed"] != "apps.closed.connect.keys" || recorded["live"] != "nothing" {
+	if recorded["apps.closed.connect.keys"] != "closed" || recorded["nothing"] != "live" || recorded["streams"] != "live" {
 		t.Errorf("recorded: %v", recorded)
 	}
 	post("no packet")

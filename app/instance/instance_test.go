@@ -299,6 +299,20 @@ func TestUnloadWhileConnecting(t *testing.T) {
 	<-in.Done()
 }
 
+// So does who waits for an instance that is unloaded before it has started.
+func TestUnloadWhileStarting(t *testing.T) {
+	w := serve(t, Options{}, func(ctx context.Context, _ *Instance) error { <-ctx.Done(); return ctx.Err() })
+	failed := make(chan error, 1)
+	go func() {
+		_, err := w.dial(t, "room/a")
+		failed <- err
+	}()
+	until(t, "it starts", func() bool { return w.h.UnloadInstance("room", "a", "Not today.") })
+	wantCode(t, <-failed, status.ConnectAppShutdown, "Not today.")
+	until(t, "it has ended", func() bool { return w.h.Instance("room", "a") == nil })
+	w.wantDiary(t, "start a") // no Stop of what has not started
+}
+
 // Who comes before the time is over keeps the instance, and one that has accepted nobody is not kept for long.
 func TestIdleTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

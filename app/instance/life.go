@@ -18,6 +18,9 @@ func (in *Instance) begin() {
 	if err == nil && own == nil {
 		err = errors.New("instance: the factory returned neither an Application nor an error")
 	}
+	if err != nil && in.ctx.Err() != nil { // it was ended before it had started
+		err = in.told(context.Cause(in.ctx))
+	}
 	in.own, in.failed = own, err
 	defer close(in.ready)
 	if err != nil {
@@ -186,12 +189,17 @@ func (in *Instance) endIf(reason error, still func() bool) bool {
 	return true
 }
 
+// told is what clients are told of the reason why the instance ends.
+func (in *Instance) told(reason error) *status.Status {
+	if st, ok := status.Of(reason); ok && st.Code == status.ConnectAppShutdown {
+		return st
+	}
+	return shutdownStatus(in.App, "")
+}
+
 // tell ends a client's connection in order, when its connect has been answered.
 func (in *Instance) tell(c *app.Client, reason error) {
-	var st *status.Status
-	if !errors.As(reason, &st) || st.Code != status.ConnectAppShutdown {
-		st = shutdownStatus(in.App, "")
-	}
+	st := in.told(reason)
 	select {
 	case <-c.Answered():
 		c.Disconnect(st)

@@ -158,6 +158,15 @@ func BenchmarkMapping(b *testing.B) {
 	}
 }
 
+// What a session costs that has methods of its own.
+func BenchmarkRegister(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		m := New()
+		m.Register("bid", func(context.Context, float64) error { return nil })
+	}
+}
+
 // One call to a hundred clients and all their answers.
 func BenchmarkCallAll(b *testing.B) {
 	w := serve(b, New(), func(s *app.Server) { s.Limits.RTMP.CommandRate = 1e9 })

@@ -92,10 +92,10 @@ func (h *Handler) Close() {
 	h.wg.Wait()
 }
 
-// Drain waits until no RTMPT session is left, or ctx ends: clients fetch their last words by requests, for which the HTTP server
-// has to be there still.
+// Drain waits until no session and no WebSocket is left, or ctx ends. The RTMP server must be ending them meanwhile: clients of RTMPT
+// fetch their last words by requests, for which the HTTP server has to be there still, and a WebSocket that Close cuts off has none.
 func (h *Handler) Drain(ctx context.Context) {
-	for h.Sessions() > 0 {
+	for h.connections() > 0 {
 		select {
 		case <-ctx.Done():
 			return
@@ -109,6 +109,12 @@ func (h *Handler) Sessions() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.sessions)
+}
+
+func (h *Handler) connections() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.sessions) + len(h.sockets)
 }
 
 // Handles reports whether a path is one of RTMPT's.

@@ -122,6 +122,43 @@ func TestConversations(t *testing.T) {
 	}
 }
 
+// A server that is stopped tells its clients why: Drain, before Close, waits until it has.
+func TestDrain(t *testing.T) {
+	for name, dial := range map[string]func(t *testing.T, url string) net.Conn{
+		"RTMPT":     func(t *testing.T, url string) net.Conn { return open(t, url) },
+		"WebSocket": dialWebSocket,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := rtmpServer(t)
+			h, url := serve(t, Options{Serve: s.ServeConn})
+			p := rtmptest.NewPeer(t, dial(t, url))
+			p.Handshake()
+			p.Connect("hello")
+			p.WantStatus(status.ConnectSuccess)
+			drained := make(chan struct{})
+			go func() {
+				defer close(drained)
+				h.Drain(t.Context())
+				h.Close()
+			}()
+			select {
+			case <-drained:
+				t.Error("nobody was waited for")
+			case <-time.After(50 * time.Millisecond): // it may not come, however slow this machine is
+			}
+			done := make(chan error, 1)
+			go func() { done <- s.Shutdown(t.Context()) }()
+			p.WantStatus(status.ConnectAppShutdown)
+			p.WantCommand("close")
+			p.WantClosed()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			<-drained
+		})
+	}
+}
+
 // What goes in comes out again, whatever the pieces and however the requests overtake each other.
 func TestOrder(t *testing.T) {
 	_, url := serve(t, Options{Serve: echo})

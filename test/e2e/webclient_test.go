@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -191,4 +192,44 @@ func TestWebClient(t *testing.T) {
 			return (await ns.play("demo")).code;`)
 		moves(ctx, t)
 	})
+}
+
+// A server that is stopped asks pages that said they can to move; they read where to, and leave. Others are told of the end.
+func TestWebClientMoves(t *testing.T) {
+	needs(t)
+	file := filepath.Join(t.TempDir(), "penstock.yaml")
+	if err := os.WriteFile(file, []byte("shutdown: {reconnect_url: 'rtmp://other.example/live', reconnect_grace: 5s}\napps: {live: {}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{Process: start(t, binary(t), "serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", t.TempDir(), "--config", file)}
+	until(t, 10*time.Second, "the server prints its addresses", func() bool {
+		s.http = httpLine.FindString(s.Stdout.String())
+		return s.http != ""
+	}, s.Process)
+	ctx := browse(t)
+	navigate(ctx, t, s.http+"/")
+	inPage[bool](ctx, t, `
+		window.said = [];
+		for (const reconnect of [true, false]) {
+			const nc = new NetConnection({reconnect});
+			nc.addEventListener("netstatus", e => {
+				said.push(reconnect + " " + [e.detail.code, e.detail.tcUrl, e.detail.closeCode].filter(x => x !== undefined).join(" "));
+				if (e.detail.code === "NetConnection.Connect.ReconnectRequest") nc.close();
+			});
+			await nc.connect("live");
+		}
+		return true;`)
+	began := time.Now()
+	if !s.Stop(syscall.SIGTERM, 20*time.Second) {
+		t.Fatal("the server did not stop")
+	}
+	t.Logf("the server stopped within %v", time.Since(began).Round(time.Millisecond))
+	want := []string{
+		"false NetConnection.Connect.AppShutdown", "false NetConnection.Connect.Closed", "false NetConnection.Connect.Success",
+		"true NetConnection.Connect.Closed", "true NetConnection.Connect.ReconnectRequest rtmp://other.example/live", "true NetConnection.Connect.Success",
+	}
+	got := evaluate[[]string](ctx, t, `window.said.sort()`)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }

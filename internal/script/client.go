@@ -21,9 +21,10 @@ type client struct {
 	app  *app.Client
 	this *goja.Object // (loop)
 
-	answered bool       // (loop) connect is answered
-	accepted bool       // (loop) with yes: the script will hear of the end
-	verdict  chan error // capacity 1: what connect is answered
+	args     []goja.Value // (loop) of connect, until it is answered
+	answered bool         // (loop) connect is answered
+	accepted bool         // (loop) with yes: the script will hear of the end
+	verdict  chan error   // capacity 1: what connect is answered
 
 	// What the script sent before the answer to connect, and what it sends after, in order.
 	sending sync.Mutex // held while it is sent, so that it stays in order
@@ -42,6 +43,26 @@ func (c *client) resolve(err error) {
 		}
 		c.verdict <- err
 	}
+}
+
+// decide answers connect with what the script says, which then hears of it when what it is doing is through: onConnectAccept(client, …) or
+// onConnectReject(client, …), unless the scripts of the components framework are there, which call these themselves. (loop)
+func (c *client) decide(err error) {
+	if c.answered {
+		return
+	}
+	c.resolve(err)
+	name := "onConnectAccept"
+	if err != nil {
+		name = "onConnectReject"
+	}
+	args := append([]goja.Value{c.this}, c.args...)
+	c.args = nil
+	c.in.after = append(c.in.after, func() {
+		if framework := c.in.vm.Get("gFrameworkFC"); framework == nil || goja.IsUndefined(framework) {
+			_, _ = c.in.callGlobal(name, args...)
+		}
+	})
 }
 
 // connect makes the client known to the script, and waits for what it says about it.
@@ -139,9 +160,10 @@ func (in *instance) introduce(c *client, args []amf.Value) {
 				return err
 			}
 		}
-		list = append([]goja.Value{c.this}, in.values(args)...)
+		c.args = in.values(args)
+		list = append([]goja.Value{c.this}, c.args...)
 		if f, ok := goja.AssertFunction(in.global.Get("onConnect")); !ok || f == nil {
-			c.resolve(nil)
+			c.decide(nil)
 		}
 		return nil
 	})
@@ -159,9 +181,9 @@ func (in *instance) introduce(c *client, args []amf.Value) {
 		c.resolve(status.New(status.ConnectFailed, "The application failed."))
 	case goja.IsUndefined(v), goja.IsNull(v): // it says so later, by acceptConnection or rejectConnection, or has done so
 	case v.ToBoolean():
-		c.resolve(nil)
+		c.decide(nil)
 	default:
-		c.resolve(app.Reject("", nil))
+		c.decide(app.Reject("", nil))
 	}
 }
 

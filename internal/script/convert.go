@@ -2,6 +2,8 @@ package script
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"math"
 	"reflect"
 	"strconv"
@@ -60,9 +62,14 @@ func (m *importer) value(v amf.Value) goja.Value {
 		if known := m.seen[v]; known != nil {
 			return known
 		}
-		o := vm.NewObject()
+		o := m.instanceOf(v.Class)
 		m.seen[v] = o
 		m.members(o, v.Props)
+		if f, ok := goja.AssertFunction(o.Get("onInitialize")); ok && m.in.classes[v.Class] != nil {
+			if _, err := f(o); err != nil {
+				panic(err)
+			}
+		}
 		return o
 	case *amf.Array:
 		if known := m.seen[v]; known != nil {
@@ -82,6 +89,57 @@ func (m *importer) value(v amf.Value) goja.Value {
 		return o
 	}
 	return goja.Null()
+}
+
+// instanceOf makes an object of a class that the script has registered, whose constructor comes before the members; else a plain one.
+func (m *importer) instanceOf(class string) *goja.Object {
+	constructor := m.in.classes[class]
+	if class == "" || constructor == nil {
+		return m.in.vm.NewObject()
+	}
+	o, err := m.in.vm.New(constructor)
+	if err != nil {
+		panic(err)
+	}
+	return o
+}
+
+// classOf is the name under which an object's class is registered; of several its constructor's own. (loop)
+func (in *instance) classOf(o *goja.Object) (class string) {
+	if len(in.classes) == 0 {
+		return ""
+	}
+	proto := o.Prototype()
+	for name, constructor := range in.classes {
+		if p, ok := constructor.Get("prototype").(*goja.Object); !ok || p != proto {
+			continue
+		}
+		if constructor.Get("name").String() == name {
+			return name
+		}
+		if class == "" || name < class {
+			class = name
+		}
+	}
+	return class
+}
+
+// maxClasses is how many classes, and how many proxies, a script may register.
+const maxClasses = 1000
+
+// registerClass is application.registerClass(name, constructor); null takes it back.
+func (in *instance) registerClass(f goja.FunctionCall) goja.Value {
+	name := f.Argument(0).String()
+	constructor, ok := f.Argument(1).(*goja.Object)
+	if !ok {
+		delete(in.classes, name)
+		return goja.Undefined()
+	}
+	if _, ok := goja.AssertConstructor(constructor); !ok || name == "" || len(in.classes) >= maxClasses {
+		panic(in.vm.NewTypeError(fmt.Sprintf("a class has a name and a constructor, and there are %d at the most", maxClasses)))
+	}
+	in.classes[name] = constructor
+	return goja.Undefined()
 }
 
 // document is XML as an object of that class.
@@ -189,7 +247,7 @@ func (e *exporter) value(v goja.Value, depth int) (amf.Value, error) {
 	if e.in.inherits(o, e.in.xmlNode) {
 		return amf.XMLDocument(o.String()), nil
 	}
-	out := amf.NewObject()
+	out := &amf.Object{Class: e.in.classOf(o)}
 	e.seen[o] = out
 	for _, key := range o.Keys() {
 		member, skip, err := e.member(o, key, depth)
@@ -333,4 +391,48 @@ func (in *instance) parseXML(f goja.FunctionCall) goja.Value {
 		_ = o.Set(name, v)
 	}
 	return o
+}
+
+// configFile is the file whose ApplicationObject/config is application.config.
+const configFile = "Application.xml"
+
+// config is what Application.xml of the application's folder says for its script: elements by name, with their texts or what is in them.
+// (loop)
+func (in *instance) config() *goja.Object {
+	root := in.vm.NewObject()
+	text, changed, err := in.app.readFile(configFile)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			in.log.Warn("the application's configuration cannot be read", "file", configFile, "error", err)
+		}
+		return root
+	}
+	in.files[configFile] = changed
+	d := xmldoc.Parse(string(text), true, xmldoc.Limits{})
+	if d.Status != xmldoc.OK {
+		in.log.Warn("the application's configuration is no XML", "file", configFile, "status", int(d.Status))
+		return root
+	}
+	path := make([]xmldoc.Node, 0, 8) // down to the node
+	at := map[int]*goja.Object{}      // the object at each depth below config
+	for i, n := range d.Nodes {
+		path = append(path[:n.Depth], n)
+		switch from := n.Depth - 1; {
+		case n.Name == "config" && from >= 0 && path[from].Name == "ApplicationObject":
+			at = map[int]*goja.Object{n.Depth + 1: root}
+		case at[n.Depth] == nil || n.Name == "":
+			if n.Depth == 0 || n.Name != "" {
+				at = map[int]*goja.Object{}
+			}
+		case i+1 < len(d.Nodes) && d.Nodes[i+1].Depth == n.Depth+1 && d.Nodes[i+1].Name != "":
+			inner := in.vm.NewObject()
+			_ = at[n.Depth].Set(n.Name, inner)
+			at[n.Depth+1] = inner
+		case i+1 < len(d.Nodes) && d.Nodes[i+1].Depth == n.Depth+1:
+			_ = at[n.Depth].Set(n.Name, d.Nodes[i+1].Text)
+		default:
+			_ = at[n.Depth].Set(n.Name, "")
+		}
+	}
+	return root
 }

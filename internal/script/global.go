@@ -58,7 +58,8 @@ func (in *instance) setUp() error {
 		"getStats":           in.getStats,
 		"clearSharedObjects": in.clearSharedObjects,
 		"clearStreams":       func(goja.FunctionCall) goja.Value { return vm.ToValue(false) }, // nothing is recorded
-		"config":             vm.NewObject(), "allowDebug": false,
+		"registerClass":      in.registerClass, "registerProxy": in.registerProxy,
+		"config": in.config(), "allowDebug": false,
 	}
 	for name, v := range sets {
 		if err := in.global.Set(name, v); err != nil {
@@ -149,7 +150,7 @@ func (in *instance) acceptConnection(f goja.FunctionCall) goja.Value {
 	if c == nil || c.answered {
 		return in.vm.ToValue(false) // it has left, or was answered before
 	}
-	c.resolve(nil)
+	c.decide(nil)
 	return in.vm.ToValue(true)
 }
 
@@ -170,7 +171,7 @@ func (in *instance) rejectConnection(f goja.FunctionCall) goja.Value {
 	if o, ok := v.(*amf.Object); ok {
 		description = o.String("message")
 	}
-	c.resolve(app.Reject(description, v))
+	c.decide(app.Reject(description, v))
 	return goja.Undefined()
 }
 
@@ -191,7 +192,7 @@ func (in *instance) redirectConnection(f goja.FunctionCall) goja.Value {
 		}
 		s = s.With("application", v)
 	}
-	c.resolve(s)
+	c.decide(s)
 	return goja.Undefined()
 }
 

@@ -41,11 +41,14 @@ type instance struct {
 	objects     map[*goja.Object]*object
 	timers      map[int64]*timer
 	timerID     int64
-	fatal       error   // (loop) the script was stopped
-	low         bool    // (loop) it was said that memory runs short
-	held        measure // (loop)
-	over        string  // (loop) why the instance ends when the event that is being executed is through
-	telling     bool    // (loop) application.onStatus is being told of an error
+	classes     map[string]*goja.Object // (loop) constructors that the script has registered
+	proxies     map[string]proxy        // (loop) by method
+	after       []func()                // (loop) what follows the event that is being executed
+	fatal       error                   // (loop) the script was stopped
+	low         bool                    // (loop) it was said that memory runs short
+	held        measure                 // (loop)
+	over        string                  // (loop) why the instance ends when the event that is being executed is through
+	telling     bool                    // (loop) application.onStatus is being told of an error
 	born        time.Time
 	streams     map[string]*stream   // (loop)
 	channels    *playout.Channels    // what they publish; nil: nothing can be
@@ -72,7 +75,7 @@ func newInstance(a *Application, name string) *instance {
 		events: make(chan func(), a.o.Queue), done: make(chan struct{}), ending: make(chan string, 1), born: time.Now(),
 		clients: make(map[*app.Client]*client), byThis: make(map[*goja.Object]*client),
 		objects: make(map[*goja.Object]*object), timers: make(map[int64]*timer),
-		files: make(map[string]time.Time), tally: tally{members: make(map[*app.Client]struct{}), idle: time.Now()},
+		files: make(map[string]time.Time), classes: make(map[string]*goja.Object), proxies: make(map[string]proxy), tally: tally{members: make(map[*app.Client]struct{}), idle: time.Now()},
 	}
 }
 
@@ -111,6 +114,11 @@ func (in *instance) loop() (why string) {
 		select {
 		case f := <-in.events:
 			f()
+			for len(in.after) > 0 {
+				next := in.after[0]
+				in.after = in.after[1:]
+				next()
+			}
 		case in.over = <-in.ending:
 		}
 	}

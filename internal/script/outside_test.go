@@ -50,8 +50,8 @@ func TestFiles(t *testing.T) {
 			f.close();
 			return all.join("|");
 		};
-		Client.prototype.bits = function (name) { var f = new File(name); f.open("text", "read"); var a = f.read(3), b = f.readAll(); f.close(); return [a, b, f.isOpen()]; };
-		Client.prototype.about = function (name) { var f = new File(name); return [f.name, f.exists(), f.isFile(), f.isDirectory(), f.size()]; };
+		Client.prototype.bits = function (name) { var f = new File(name); f.open("text", "read"); var a = f.read(3), b = f.readAll(); f.close(); return [a, b, f.isOpen]; };
+		Client.prototype.about = function (name) { var f = new File(name); return [f.name, f.exists, f.isFile, f.isDirectory, f.size()]; };
 		Client.prototype.list = function (name) { return new File(name).list().sort().join(" "); };
 		Client.prototype.remove = function (name) { return new File(name).remove(); };
 		Client.prototype.move = function (name) { return new File(name).renameTo("moved.txt"); };
@@ -87,6 +87,55 @@ func TestFiles(t *testing.T) {
 	wantCalls(t, p, [2]string{"churn", "20000"})
 	p.WantError(p.Call("many"), status.CallFailed)
 	s.logs("64 files are open")
+}
+
+// Binary files, positions, copies and what is known of a file.
+func TestFileDetails(t *testing.T) {
+	s := serve(t, `
+		Client.prototype.bytes = function () {
+			var f = new File("bin");
+			var can = [f.open("binary", "readWrite"), f.canRead, f.canWrite, f.canAppend, f.canReplace, f.type, f.mode];
+			f.writeByte(1); f.writeByte(255); f.write(new Uint8Array([7, 8, 9])); f.write("ä");
+			var end = f.position;
+			f.seek(1); f.writeByte(2);
+			f.position = 0;
+			var first = [f.readByte(), f.readByte(), f.readBytes(2), f.position, f.eof(), f.length];
+			f.seek(100); first.push(f.position, f.readByte());
+			f.close();
+			return [can.join(), end, first];
+		};
+		Client.prototype.chars = function () {
+			var f = new File("text"); f.open("text", "create"); f.write("äöü€x"); f.close();
+			f.open("text", "read"); var a = f.read(2), p = f.position, b = f.read(2), c = f.read(9); f.close();
+			return [a, p, b, c, f.canRead];
+		};
+		Client.prototype.append = function () {
+			var f = new File("log"); f.open("text", "readAppend"); f.writeAll(["one", "two"]); f.seek(0); f.write("three"); f.seek(0);
+			var all = f.readAll().join("|"), can = [f.canRead, f.canAppend, f.canReplace].join(); f.close();
+			return [all, can];
+		};
+		Client.prototype.writeOnly = function () { var f = new File("log"); f.open("text", "append"); var r = f.read(3); f.close(); return [r, f.readByte()]; };
+		Client.prototype.copy = function () { var f = new File("log"), ok = f.copyTo("sub/../copy"), g = new File("copy"); return [ok, g.length, f.copyTo("../outside-copy"), new File("outside-copy").length, new File("none").copyTo("x")]; };
+		Client.prototype.dates = function () { var f = new File("log"), d = f.lastModified; return [d instanceof Date, Math.abs(Date.now() - d) < 600000, f.creationTime - d, new File("none").lastModified]; };
+		Client.prototype.folders = function () {
+			var d = new File("/dir");
+			var made = [d.mkdir("in"), d.isDirectory, d.length];
+			new File("dir/in/x").open("text", "create");
+			var f = new File("dir/in/y"); f.open("text", "create"); f.close();
+			return made.concat([d.remove(), d.remove(true), d.exists, new File("/").remove(true), String(f)]);
+		};
+		Client.prototype.filter = function () { return new File("/").list(function (name) { return name.length == 3; }).sort().join(); };
+	`)
+	p := s.open("a")
+	wantCalls(t, p,
+		[2]string{"bytes", `["true,true,true,false,true,binary,readWrite" 7 [1 2 <2 bytes> 4 false 7 7 -1]]`},
+		[2]string{"chars", `["äö" 4 "ü€" "x" false]`}, [2]string{"append", `["one|two|three" "true,true,false"]`}, [2]string{"writeOnly", `["" -1]`},
+		[2]string{"copy", "[true 13 true 13 false]"}, [2]string{"dates", "[true true 0 null]"},
+		[2]string{"folders", `[true true 1 false true false false "/dir/in/y"]`}, [2]string{"filter", `"bin,log"`},
+	)
+	if _, err := os.Stat(filepath.Join(filepath.Dir(s.dir), "outside-copy")); err == nil {
+		t.Error("a copy is outside of the application's folder")
+	}
 }
 
 // LoadVars asks other servers without holding up the script.

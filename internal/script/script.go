@@ -119,6 +119,15 @@ func Load(name, dir string, o Options) (*Application, error) {
 // compile reads a file of the application's folder anew, so that an instance that starts has what is there now. Nothing outside the
 // folder can be read, also where links lead out.
 func (a *Application) compile(name string) (*goja.Program, time.Time, error) {
+	text, changed, err := a.readFile(name)
+	if err != nil {
+		return nil, changed, err
+	}
+	program, err := goja.Compile(a.name+"/"+name, string(text), false)
+	return program, changed, err
+}
+
+func (a *Application) readFile(name string) ([]byte, time.Time, error) {
 	var none time.Time
 	root, err := os.OpenRoot(a.dir)
 	if err != nil {
@@ -131,11 +140,7 @@ func (a *Application) compile(name string) (*goja.Program, time.Time, error) {
 		return nil, none, err
 	}
 	text, err := root.ReadFile(name)
-	if err != nil {
-		return nil, none, err
-	}
-	program, err := goja.Compile(a.name+"/"+name, string(text), false)
-	return program, info.ModTime(), err
+	return text, info.ModTime(), err
 }
 
 // changed reports whether a file is not what it was.

@@ -24,9 +24,17 @@ func (s *Session) Close(error) {
 // Call calls the method of that name of the client's object or of Client.prototype, or __resolve's.
 func (s *Session) Call(ctx context.Context, name string, args []amf.Value) (result amf.Value, err error) {
 	in := s.c.in
-	gone := in.do(ctx, func() { result, err = in.callMethod(s.c, name, args) })
+	var elsewhere func(context.Context) (amf.Value, error)
+	gone := in.do(ctx, func() {
+		if elsewhere = in.proxied(name, args); elsewhere == nil {
+			result, err = in.callMethod(s.c, name, args)
+		}
+	})
 	if gone != nil {
 		return nil, gone
+	}
+	if elsewhere != nil {
+		result, err = elsewhere(ctx)
 	}
 	s.c.flush() // what the method said to its caller comes before its answer
 	return result, err
@@ -151,4 +159,52 @@ func (c *client) access(property, name string) bool {
 		return nil
 	})
 	return allowed && err == nil
+}
+
+// proxy is who answers a method in the script's place: a Client, or a NetConnection.
+type proxy struct {
+	to     *goja.Object
+	method string
+}
+
+// registerProxy is application.registerProxy(method, proxyConnection, proxyMethod); null takes it back.
+func (in *instance) registerProxy(f goja.FunctionCall) goja.Value {
+	name, method := f.Argument(0).String(), f.Argument(0).String()
+	to, ok := f.Argument(1).(*goja.Object)
+	if !ok {
+		delete(in.proxies, name)
+		return goja.Undefined()
+	}
+	if m := f.Argument(2); !goja.IsUndefined(m) && !goja.IsNull(m) {
+		method = m.String()
+	}
+	if _, is := in.attached(to).(*connection); !is && in.find(to) == nil || len(in.proxies) >= maxClasses {
+		panic(in.vm.NewTypeError("a proxy is a client that is there or a NetConnection"))
+	}
+	in.proxies[name] = proxy{to, method}
+	return goja.Undefined()
+}
+
+// proxied makes the call of a method that has a proxy. What it returns waits for the answer, outside of the loop; nil when there is none.
+// (loop)
+func (in *instance) proxied(name string, args []amf.Value) func(context.Context) (amf.Value, error) {
+	p, ok := in.proxies[name]
+	if !ok {
+		return nil
+	}
+	failed := func(context.Context) (amf.Value, error) {
+		return nil, status.Newf(status.CallFailed, "Failed to execute method (%s).", name)
+	}
+	if c := in.find(p.to); c != nil {
+		return func(ctx context.Context) (amf.Value, error) { return c.app.Call(ctx, p.method, args...) }
+	}
+	c, _ := in.attached(p.to).(*connection)
+	if c == nil || c.client == nil {
+		return failed
+	}
+	wait, err := c.client.Start(p.method, args...)
+	if err != nil {
+		return failed
+	}
+	return wait
 }

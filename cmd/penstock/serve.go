@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"runtime/debug"
 
 	"penstock/internal/config"
+	"penstock/internal/processors"
 	"penstock/internal/server"
 )
 
@@ -38,6 +40,19 @@ func (s *serveCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv("GOMAXPROCS") != "" {
+		return srv.Run(p.ctx)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(p.ctx))
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		processors.Follow(ctx) // until the server has ended: it may have much to do in the end
+	}()
+	defer func() {
+		cancel()
+		<-followed
+	}()
 	return srv.Run(p.ctx)
 }
 

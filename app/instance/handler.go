@@ -163,6 +163,16 @@ func (h *Handler) UnloadInstance(app, name, reason string) bool {
 	return in != nil
 }
 
+// Collect implements Collector.
+func (h *Handler) Collect() (n int) {
+	for _, in := range h.all(every) {
+		if in.unused(0) {
+			n++
+		}
+	}
+	return n
+}
+
 // UnloadApp implements app.Lifecycle.
 func (h *Handler) UnloadApp(app string) {
 	for _, in := range h.all(func(in *Instance) bool { return in.App == app }) {

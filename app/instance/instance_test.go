@@ -350,6 +350,28 @@ func TestIdleTimer(t *testing.T) {
 	})
 }
 
+// What nobody uses ends before its time when somebody wants that; what is used stays.
+func TestCollect(t *testing.T) {
+	w := serve(t, Options{Idle: time.Hour}, nil)
+	d := &Directory{Server: w.Server, Sources: []Source{w.h}}
+	c := w.join(t, "room/a")
+	w.join(t, "room/b")
+	in := w.h.Instance("room", "a")
+	if n := d.Collect(); n != 0 {
+		t.Errorf("%d of two that are used", n)
+	}
+	_ = c.Close()
+	until(t, "a is idle", func() bool { return !in.idleSince().IsZero() })
+	if n := d.Collect(); n != 1 {
+		t.Errorf("%d are collected", n)
+	}
+	<-in.Done()
+	w.wantDiary(t, "start a", "start b", "close a", "leave a", "stop a: instance: nobody uses it")
+	if n := d.Collect(); n != 0 {
+		t.Errorf("%d are collected again", n)
+	}
+}
+
 // A server that ends stops what is idle, too, and takes nobody any more.
 func TestServerShutdown(t *testing.T) {
 	w := serve(t, Options{}, nil)

@@ -51,6 +51,12 @@ type Source interface {
 	UnloadInstance(app, name, reason string) bool
 }
 
+// Collector is a Source that keeps instances for a while after their last client.
+type Collector interface {
+	// Collect asks the instances without clients to end now, and returns how many it asked. It does not wait.
+	Collect() int
+}
+
 // Directory is every instance that a server has: those of the sources, and for all other applications what their clients say. It is
 // itself a Source.
 type Directory struct {
@@ -105,6 +111,16 @@ func (d *Directory) UnloadInstance(app, name, reason string) bool {
 		}
 	}
 	return found
+}
+
+// Collect implements Collector, for the sources that do.
+func (d *Directory) Collect() (n int) {
+	for _, s := range d.Sources {
+		if c, ok := s.(Collector); ok {
+			n += c.Collect()
+		}
+	}
+	return n
 }
 
 // shutdownStatus is what clients of an application or instance that ends are told.

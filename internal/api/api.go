@@ -31,7 +31,7 @@ type Options struct {
 	// Apps are the configured applications by name, with the URL that one redirects its clients to, or "".
 	Apps map[string]string
 	// Instances are those of all applications. Required.
-	Instances instance.Source
+	Instances *instance.Directory
 	// Hubs are the shared objects of the applications that have any, by name.
 	Hubs map[string]*sharedobject.Hub
 	// InstanceLog remembers what the log said of instances; nil: nothing is remembered.

@@ -44,17 +44,8 @@ type world struct {
 	hubs    map[string]*sharedobject.Hub
 	store   *sharedobject.MemoryStore
 	talk    *script.Application
+	game    *instance.Handler
 	lines   *instancelog.Log
-}
-
-// sources are the instances as package server puts them together.
-type sources struct{ instance.Directory }
-
-func (s *sources) Collect() (n int) {
-	for _, source := range s.Sources {
-		n += source.(*script.Application).Collect()
-	}
-	return n
 }
 
 // talkScript is the application talk.
@@ -65,7 +56,18 @@ const talkScript = `
 	Client.prototype.stay = function () { application.stay = true; };
 `
 
-// share adds the application share, whose shared objects all may use, and the scripted application talk.
+// game is an application in Go.
+type game struct{}
+
+// Connect implements instance.Application.
+func (game) Connect(ctx context.Context, c *app.Client, args []amf.Value) (app.Session, error) {
+	return app.Live(app.LiveOptions{}).Connect(ctx, c, args)
+}
+
+// Stop implements instance.Application.
+func (game) Stop(error) {}
+
+// share adds the application share, whose shared objects all may use, the scripted application talk, and game, which is one in Go.
 func (w *world) share(mux *app.Mux) {
 	w.store, w.lines = new(sharedobject.MemoryStore), instancelog.New()
 	w.hubs = make(map[string]*sharedobject.Hub)
@@ -76,6 +78,9 @@ func (w *world) share(mux *app.Mux) {
 		w.hubs[name] = hub
 	}
 	mux.Handle("share", app.Live(app.LiveOptions{Share: app.ShareAll(w.hubs["share"])}))
+	w.game = instance.New(func(context.Context, *instance.Instance) (instance.Application, error) { return game{}, nil },
+		instance.Options{Log: slog.New(slog.DiscardHandler)})
+	mux.Handle("game", w.game)
 	dir := w.t.TempDir()
 	err := os.WriteFile(filepath.Join(dir, "main.asc"), []byte(talkScript), 0o600)
 	if err == nil {
@@ -113,8 +118,8 @@ func newWorld(t *testing.T) *world {
 	w.rtmp = "rtmp://" + l.Addr().String()
 	served := make(chan struct{})
 	go func() { defer close(served); _ = w.server.Serve(l) }()
-	h, err := New(Options{Server: w.server, Journal: w.journal, Apps: map[string]string{"live": "", "old": "rtmp://elsewhere/x", "share": "", "talk": ""},
-		Instances: &sources{instance.Directory{Server: w.server, Sources: []instance.Source{w.talk}}}, Hubs: w.hubs, InstanceLog: w.lines, Guard: w.guard, Version: "test", Log: log})
+	h, err := New(Options{Server: w.server, Journal: w.journal, Apps: map[string]string{"live": "", "old": "rtmp://elsewhere/x", "share": "", "talk": "", "game": ""},
+		Instances: &instance.Directory{Server: w.server, Sources: []instance.Source{w.talk, w.game}}, Hubs: w.hubs, InstanceLog: w.lines, Guard: w.guard, Version: "test", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

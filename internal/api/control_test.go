@@ -106,7 +106,7 @@ func TestUnloadAndLoad(t *testing.T) {
 	}
 	var list struct{ Apps []App }
 	w.want(200, "GET", "/apps", nil, &list)
-	if len(list.Apps) != 4 || list.Apps[0].Name != "live" || list.Apps[0].Loaded || !list.Apps[1].Loaded || list.Apps[1].Redirect == "" {
+	if len(list.Apps) != 5 || list.Apps[1].Name != "live" || list.Apps[1].Loaded || !list.Apps[2].Loaded || list.Apps[2].Redirect == "" {
 		t.Errorf("%+v", list)
 	}
 	w.want(204, "POST", "/apps/live/load", nil, nil)

@@ -88,7 +88,7 @@ type unloadOutput struct {
 
 type collectOutput struct {
 	Body struct {
-		Instances int `json:"instances" doc:"How many end now."`
+		Instances int `json:"instances" doc:"How many were asked to end."`
 	}
 }
 
@@ -185,9 +185,7 @@ func (h *handler) unloadInstance(ctx context.Context, in *unloadInput) (*unloadO
 
 func (h *handler) collect(ctx context.Context, _ *struct{}) (*collectOutput, error) {
 	out := &collectOutput{}
-	if c, ok := h.o.Instances.(interface{ Collect() int }); ok {
-		out.Body.Instances = c.Collect()
-	}
+	out.Body.Instances = h.o.Instances.Collect()
 	h.did(ctx, "collect", "instances", out.Body.Instances)
 	return out, nil
 }

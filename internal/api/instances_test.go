@@ -102,7 +102,8 @@ func TestInstances(t *testing.T) {
 // meets a new one.
 func TestUnloadInstance(t *testing.T) {
 	w := newWorld(t)
-	for _, tc := range []struct{ app, text string }{{"talk", ""}, {"talk", "The lobby is being painted."}, {"live", "The lobby is being painted."}} {
+	for _, tc := range []struct{ app, text string }{{"talk", ""}, {"talk", "The lobby is being painted."}, {"live", "The lobby is being painted."},
+		{"game", "The lobby is being painted."}} {
 		t.Run(tc.app, func(t *testing.T) {
 			said, bystander := make(chan *status.Status, 10), w.dial(tc.app+"/other/", nil)
 			c := w.dial(tc.app+"/lobby/", said)
@@ -156,17 +157,21 @@ func TestCollect(t *testing.T) {
 	}
 	goes := w.dial("talk/goes/", nil)
 	w.dial("talk/used/", nil)
-	_, _ = stays.Close(), goes.Close()
-	eventually(t, "the two are without clients", func() bool {
-		all := w.instances("?app=talk")
-		return all["talk/stays"].IdleSince != nil && all["talk/goes"].IdleSince != nil
+	player := w.dial("game/one/", nil)
+	if i := w.instances("?app=game")["game/one"]; i.Kind != "program" || i.Sessions != 1 || i.Since == nil {
+		t.Errorf("%+v", i)
+	}
+	_, _, _ = stays.Close(), goes.Close(), player.Close()
+	eventually(t, "the three are without clients", func() bool {
+		all := w.instances("")
+		return all["game/one"].IdleSince != nil && all["talk/stays"].IdleSince != nil && all["talk/goes"].IdleSince != nil
 	})
 	var out struct{ Instances int }
 	w.want(200, "POST", "/instances/collect", nil, &out)
-	if out.Instances != 2 {
+	if out.Instances != 3 {
 		t.Errorf("%d were asked", out.Instances)
 	}
-	eventually(t, "one ends", func() bool { return len(w.instances("?app=talk")) == 2 })
+	eventually(t, "two end", func() bool { return len(w.instances("")) == 2 })
 	if all := w.instances("?app=talk"); !all["talk/stays"].Running || !all["talk/used"].Running {
 		t.Errorf("%+v", all)
 	}

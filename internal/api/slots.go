@@ -9,7 +9,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"penstock/amf"
-	"penstock/app"
 	"penstock/sharedobject"
 )
 
@@ -61,7 +60,7 @@ func (h *handler) listSlots(ctx context.Context, in *slotsInput) (*slotsOutput, 
 	out := &slotsOutput{}
 	out.Body.Object = newObject(&s.Info, s.InMemory)
 	out.Body.Sessions = []string{}
-	for _, c := range h.clientsOf(in.App, in.Instance) {
+	for _, c := range h.o.Instances.Clients(in.App, in.Instance) {
 		if !slices.Contains(c.Sharing(), in.Name) {
 			continue
 		}
@@ -81,11 +80,6 @@ func (h *handler) listSlots(ctx context.Context, in *slotsInput) (*slotsOutput, 
 	}
 	out.Body.Slots, out.Body.Next = pageOf(s.Values, in.After, in.Limit)
 	return out, nil
-}
-
-// clientsOf lists the clients of an instance, oldest first.
-func (h *handler) clientsOf(name, instance string) []*app.Client {
-	return slices.DeleteFunc(h.o.Server.Clients(), func(c *app.Client) bool { return c.App != name || c.Instance != instance })
 }
 
 // pageOf is the slots behind after, as many as limit and maxAnswer let in, and where the next page begins.

@@ -79,24 +79,12 @@ func (s scripts) unload(name string) {
 }
 
 // directory is every instance that the server has.
-func (s scripts) directory(srv *app.Server) *directory {
-	d := &directory{instance.Directory{Server: srv}}
+func (s scripts) directory(srv *app.Server) *instance.Directory {
+	d := &instance.Directory{Server: srv}
 	for _, a := range s {
 		d.Sources = append(d.Sources, a)
 	}
 	return d
-}
-
-type directory struct{ instance.Directory }
-
-// Collect ends the instances that nobody uses and that let themselves be ended, and returns how many were asked.
-func (d *directory) Collect() (asked int) {
-	for _, s := range d.Sources {
-		if c, ok := s.(interface{ Collect() int }); ok {
-			asked += c.Collect()
-		}
-	}
-	return asked
 }
 
 func (s scripts) close() {

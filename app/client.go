@@ -59,6 +59,7 @@ type Client struct {
 	amf3      atomic.Bool // what we send after connect is of type 17
 
 	cmds    commandQueue
+	running running
 	calls   pending.Table // ours that wait for the client's answer
 	streams streamTable
 	shares  *sharedobject.Client

@@ -29,7 +29,9 @@ func (e *errPanic) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // from another goroutine, when the method has not returned by then; what it returns afterwards
 // is for the caller to drop.
 func guard[T any](c *Client, late func(), f func(ctx context.Context) (T, error)) (v T, err error) {
-	ctx, cancel := context.WithTimeout(c.Context(), c.server.limits.HandlerTimeout)
+	base, end := context.WithCancelCause(context.Background())
+	defer c.running.begin(c, &end)()
+	ctx, cancel := context.WithTimeout(base, c.server.limits.HandlerTimeout)
 	defer cancel()
 	t := time.AfterFunc(c.server.limits.HandlerTimeout, late)
 	defer t.Stop()
@@ -40,6 +42,46 @@ func guard[T any](c *Client, late func(), f func(ctx context.Context) (T, error)
 		}
 	}()
 	return f(ctx)
+}
+
+// running has what ends the contexts of a client's handlers when its connection ends. They are no children of the connection's
+// context: that would keep memory for them as long as the connection lives.
+type running struct {
+	mu    sync.Mutex
+	ended error // why the connection has
+	now   []*context.CancelCauseFunc
+}
+
+// begin notes a handler's; done forgets it.
+func (r *running) begin(c *Client, cancel *context.CancelCauseFunc) (done func()) {
+	r.mu.Lock()
+	r.now = append(r.now, cancel)
+	ended := r.ended
+	r.mu.Unlock()
+	if ended == nil {
+		ended = context.Cause(c.Context())
+	}
+	if ended != nil {
+		(*cancel)(ended)
+	}
+	return func() {
+		(*cancel)(nil)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.now = slices.DeleteFunc(r.now, func(f *context.CancelCauseFunc) bool { return f == cancel }); len(r.now) == 0 {
+			r.now = nil
+		}
+	}
+}
+
+func (r *running) end(why error) {
+	r.mu.Lock()
+	now := r.now
+	r.ended, r.now = why, nil
+	r.mu.Unlock()
+	for _, cancel := range now {
+		(*cancel)(why)
+	}
 }
 
 // connect runs the connect command: `_result`, or `_error`, close and FIN.

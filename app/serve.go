@@ -24,7 +24,7 @@ func (s *Server) serve(conn *rtmp.Conn, over *rtmp.LimitError) {
 		defer close(left)
 		c.leave()
 	}
-	stop := context.AfterFunc(conn.Context(), leave)
+	stop := conn.AfterEnd(leave)
 	c.watch.start(c)
 	err := c.read()
 	c.watch.stop()
@@ -35,7 +35,7 @@ func (s *Server) serve(conn *rtmp.Conn, over *rtmp.LimitError) {
 			leave() // most go like this, and no goroutine has to be started for it
 			break
 		}
-		context.AfterFunc(conn.Context(), leave)
+		conn.AfterEnd(leave)
 		c.lost(err)
 	default:
 		c.lost(err)
@@ -58,7 +58,9 @@ func (c *Client) readOne(m *rtmp.Message) error {
 	if err := c.conn.ReadMessage(m); err != nil {
 		return err
 	}
-	return c.dispatch(m)
+	err := c.dispatch(m)
+	m.Payload = nil // a client that says no more keeps no memory for what it said
+	return err
 }
 
 // lost ends a connection whose reading side failed. One that broke a rule is told so; one that
@@ -80,6 +82,7 @@ func (c *Client) lost(err error) {
 // first, so that no name stays busy, then running commands, the session last.
 func (c *Client) leave() {
 	reason := context.Cause(c.Context())
+	c.running.end(reason)
 	c.streams.closeAll()
 	c.shares.Close()
 	c.cmds.wait()
@@ -229,13 +232,13 @@ func (c *Client) allowSizes(asked, accepted bool) {
 	c.ident.Lock()
 	defer c.ident.Unlock()
 	c.sizesAsked, c.sizesAccepted = c.sizesAsked || asked, c.sizesAccepted || accepted
-	full := c.server.limits.RTMP.Chunk
+	full := &c.server.limits.RTMP.Chunk
 	switch {
 	case !c.sizesAccepted:
 	case c.sizesAsked:
 		c.conn.SetChunkLimits(full)
 	default:
-		c.conn.SetChunkLimits(acceptedLimits(full))
+		c.conn.SetChunkLimits(&c.server.acceptedChunks)
 	}
 }
 

@@ -134,15 +134,17 @@ type Server struct {
 	// Trace sees every message of every connection. May be nil.
 	Trace func(nc net.Conn) rtmp.TraceFunc
 
-	once     sync.Once
-	limits   Limits
-	rtmp     rtmp.Server
-	mu       sync.Mutex
-	clients  map[*Client]struct{}
-	draining atomic.Bool
-	unloaded map[string]bool // applications that Unload removed
-	blocks   map[netip.Prefix]Block
-	counts   counters
+	once   sync.Once
+	limits Limits
+	// What a connected client may send before it asks to publish or play.
+	acceptedChunks chunk.Limits
+	rtmp           rtmp.Server
+	mu             sync.Mutex
+	clients        map[*Client]struct{}
+	draining       atomic.Bool
+	unloaded       map[string]bool // applications that Unload removed
+	blocks         map[netip.Prefix]Block
+	counts         counters
 }
 
 func (s *Server) init() {
@@ -160,6 +162,7 @@ func (s *Server) init() {
 		s.clients = make(map[*Client]struct{})
 		s.unloaded = make(map[string]bool)
 		s.blocks = make(map[netip.Prefix]Block)
+		s.acceptedChunks = acceptedLimits(s.limits.RTMP.Chunk)
 		stranger := strangerLimits(s.limits.RTMP.Chunk)
 		s.rtmp = rtmp.Server{
 			Handler: s.serve, TLSConfig: s.TLSConfig, Limits: s.limits.RTMP, Log: s.Log, Trace: s.Trace,

@@ -90,6 +90,9 @@ func (t *streamTable) remove(id uint32) *netStream {
 func (t *streamTable) all() []*netStream {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(t.byID) == 0 {
+		return nil
+	}
 	list := make([]*netStream, 0, len(t.byID))
 	for _, ns := range t.byID {
 		list = append(list, ns)
@@ -99,7 +102,10 @@ func (t *streamTable) all() []*netStream {
 
 // closeAll ends every stream, and every one that is started later.
 func (t *streamTable) closeAll() {
-	final := map[bool][]string{true: t.current(true), false: t.current(false)}
+	var final map[bool][]string
+	if published, played := t.current(true), t.current(false); len(published)+len(played) > 0 {
+		final = map[bool][]string{true: published, false: played}
+	}
 	t.mu.Lock()
 	if !t.closed {
 		t.closed, t.final = true, final

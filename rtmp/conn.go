@@ -50,6 +50,8 @@ type ConnOptions struct {
 	Strict bool
 	// Before connect is accepted a stranger gets these, when any is set.
 	ChunkLimits *chunk.Limits
+
+	limits *Limits // in place of Limits, with every default filled in: one for all connections of a server
 }
 
 // Conn is one RTMP connection after its handshake. One goroutine reads (ReadMessage); any may
@@ -58,7 +60,7 @@ type ConnOptions struct {
 type Conn struct {
 	nc     net.Conn
 	direct *socket.Socket // nil: a writer goroutine writes, not whoever has something
-	limits Limits
+	limits *Limits // shared, never changed
 	trace  TraceFunc
 	hs     handshake.Result
 	hsTime time.Duration
@@ -85,17 +87,21 @@ type Conn struct {
 	finishBy  atomic.Int64                 // unix ns by which the last words must be written, 0 while not finishing
 	newLimits atomic.Pointer[chunk.Limits] // for the reader to take over at its next read
 
-	out     outbound
-	written chan struct{} // closed when nobody will write any more
+	out      outbound
+	written  chan struct{} // closed when nobody will write any more; nil while nobody waits for that; out.mu guards it
+	afterEnd atomic.Pointer[func()]
 }
 
 type rates struct{ media, command, ping, control, unknown rate }
 
 // NewConn wraps nc, whose RTMP handshake is done. The Conn owns nc: Close it when done.
 func NewConn(nc net.Conn, o ConnOptions) *Conn {
-	l := o.Limits.WithDefaults()
-	c := &Conn{nc: nc, limits: l, trace: o.Trace, hs: o.Handshake, hsTime: o.HandshakeTime, strict: o.Strict, window: DefaultWindow,
-		written: make(chan struct{})}
+	l := o.limits
+	if l == nil {
+		own := o.Limits.WithDefaults()
+		l = &own
+	}
+	c := &Conn{nc: nc, limits: l, trace: o.Trace, hs: o.Handshake, hsTime: o.HandshakeTime, strict: o.Strict, window: DefaultWindow}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.lastRead.Store(time.Now().UnixNano())
 	cl := l.Chunk
@@ -133,7 +139,7 @@ func (c *Conn) Secure() bool {
 }
 
 // Limits are the connection's limits with every default filled in.
-func (c *Conn) Limits() Limits { return c.limits }
+func (c *Conn) Limits() Limits { return *c.limits }
 
 // RemoteAddr is the peer's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
@@ -181,7 +187,7 @@ func (c *Conn) noteEnd(err error) {
 
 // Close ends the connection at once: queued messages are lost. Err is the cause others see.
 func (c *Conn) Close(err error) {
-	c.cancel(err)
+	c.end(err)
 	_ = c.nc.Close()
 	if c.direct == nil {
 		return
@@ -195,11 +201,48 @@ func (c *Conn) Close(err error) {
 }
 
 // Wait blocks until nothing is being written any more. Call it after Close or Finish.
-func (c *Conn) Wait() { <-c.written }
+func (c *Conn) Wait() {
+	o := &c.out
+	o.mu.Lock()
+	if o.ended {
+		o.mu.Unlock()
+		return
+	}
+	if c.written == nil {
+		c.written = make(chan struct{})
+	}
+	written := c.written
+	o.mu.Unlock()
+	<-written
+}
+
+// AfterEnd sets what runs, in a goroutine of its own, as soon as the connection's context has ended. It is context.AfterFunc for
+// one function per connection, at a fifth of the memory. stop tells whether f will not be run because of it.
+func (c *Conn) AfterEnd(f func()) (stop func() bool) {
+	c.afterEnd.Store(&f)
+	if c.ctx.Err() != nil {
+		c.runAfterEnd()
+	}
+	return c.dropAfterEnd
+}
+
+func (c *Conn) dropAfterEnd() bool { return c.afterEnd.Swap(nil) != nil }
+
+func (c *Conn) runAfterEnd() {
+	if f := c.afterEnd.Swap(nil); f != nil {
+		go (*f)()
+	}
+}
+
+// end ends the connection's context.
+func (c *Conn) end(cause error) {
+	c.cancel(cause)
+	c.runAfterEnd()
+}
 
 // SetChunkLimits changes the limits of message reassembly for everything that arrives after the
-// call. Any goroutine may call it, also while another is in ReadMessage.
-func (c *Conn) SetChunkLimits(l chunk.Limits) { c.newLimits.Store(&l) }
+// call. Any goroutine may call it, also while another is in ReadMessage. l must not be changed afterwards.
+func (c *Conn) SetChunkLimits(l *chunk.Limits) { c.newLimits.Store(l) }
 
 // ReadMessage reads the next message that is not plumbing: it applies chunk sizes and aborts,
 // acknowledges, answers pings and window changes itself. User control events other than pings,

@@ -289,7 +289,7 @@ func TestConnCountUnknown(t *testing.T) {
 func TestConnChunkLimits(t *testing.T) {
 	c, p := connAndPeer(t, rtmp.ConnOptions{ChunkLimits: &chunk.Limits{Message: 1000}})
 	big := &rtmp.Message{Type: 9, CSID: 6, Payload: make([]byte, 2000)}
-	c.SetChunkLimits(chunk.Limits{Message: 4000})
+	c.SetChunkLimits(&chunk.Limits{Message: 4000})
 	p.SendMessage(big)
 	if err := c.ReadMessage(new(rtmp.Message)); err != nil {
 		t.Errorf("after the limits were raised: %v", err)

@@ -187,7 +187,7 @@ func (a *admission) exempted(ip netip.Addr) bool {
 
 // enter counts a new connection. A non-nil LimitError means that it may only be told why it is
 // refused; ok false that not even that is possible. release undoes the count.
-func (a *admission) enter(remote net.Addr, l Limits, now time.Time) (release func(), over *LimitError, ok bool) {
+func (a *admission) enter(remote net.Addr, l *Limits, now time.Time) (release func(), over *LimitError, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ip, key, counted := addressKey(remote)
@@ -228,7 +228,7 @@ func (a *admission) enter(remote net.Addr, l Limits, now time.Time) (release fun
 }
 
 // enterTLS counts the beginning of a TLS handshake of a connection that enter let in. release undoes the count.
-func (a *admission) enterTLS(remote net.Addr, l Limits) (release func(), over *LimitError) {
+func (a *admission) enterTLS(remote net.Addr, l *Limits) (release func(), over *LimitError) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ip, key, counted := addressKey(remote)
@@ -253,7 +253,7 @@ func (a *admission) enterTLS(remote net.Addr, l Limits) (release func(), over *L
 }
 
 // state finds or makes an address's counters and forgets the idle ones once a minute.
-func (a *admission) state(key netip.Prefix, l Limits, now time.Time) *addressState {
+func (a *admission) state(key netip.Prefix, l *Limits, now time.Time) *addressState {
 	if a.perIP == nil {
 		a.perIP = make(map[netip.Prefix]*addressState)
 	}

@@ -88,7 +88,7 @@ type entrant struct {
 
 func (e *entrant) enter(addr string) (release func(), option string) {
 	e.t.Helper()
-	release, over, ok := e.a.enter(tcpAddr(addr), e.l, e.now)
+	release, over, ok := e.a.enter(tcpAddr(addr), &e.l, e.now)
 	switch {
 	case !ok:
 		return nil, "!" + over.Option

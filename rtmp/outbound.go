@@ -48,7 +48,7 @@ type outbound struct {
 	wake                  chan struct{} // capacity 1; nil with Conn.direct
 }
 
-func (o *outbound) init(l Limits) {
+func (o *outbound) init(l *Limits) {
 	o.chunkSize = chunk.DefaultChunkSize
 	o.maxBytes, o.maxMessages = l.ControlQueueBytes, l.ControlQueueMessages
 }
@@ -171,7 +171,9 @@ func (c *Conn) endWriting() {
 	if !c.out.ended {
 		c.out.ended = true
 		c.out.rest = nil
-		close(c.written)
+		if c.written != nil {
+			close(c.written)
+		}
 	}
 }
 
@@ -361,7 +363,7 @@ func (c *Conn) Finish(cause error, msgs ...*Message) {
 	}
 	c.finishBy.Store(time.Now().Add(c.limits.WriteTimeout + c.limits.CloseLinger).UnixNano())
 	c.finishing.Store(true)
-	c.cancel(cause)
+	c.end(cause)
 	c.Wake()
 }
 
@@ -394,7 +396,11 @@ type batch struct {
 // writeLoop is the writer of a connection without Conn.direct: a goroutine that waits for
 // something to write.
 func (c *Conn) writeLoop() {
-	defer close(c.written)
+	defer func() {
+		c.out.mu.Lock()
+		defer c.out.mu.Unlock()
+		c.endWriting()
+	}()
 	var b batch
 	for c.writeAll(&b) {
 		done := c.ctx.Done()

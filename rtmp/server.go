@@ -47,6 +47,8 @@ type Server struct {
 	// a *TimeoutError, a handshake error or a *NotRTMPError. May be nil.
 	Turned func(remote net.Addr, why error)
 
+	once      sync.Once
+	limits    Limits // with every default filled in
 	admission admission
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -183,7 +185,8 @@ type served struct {
 
 // begin admits a connection and does the handshake; false: it is not for the handler.
 func (s *Server) begin(nc net.Conn) (served, bool) {
-	limits := s.Limits.WithDefaults()
+	s.once.Do(func() { s.limits = s.Limits.WithDefaults() })
+	limits := &s.limits
 	began := time.Now()
 	release, over, ok := s.admission.enter(nc.RemoteAddr(), limits, began)
 	if !ok {
@@ -198,7 +201,7 @@ func (s *Server) begin(nc net.Conn) (served, bool) {
 		return served{}, false
 	}
 	_ = secured.SetDeadline(time.Time{})
-	o := ConnOptions{Limits: limits, Handshake: hs, HandshakeTime: time.Since(began), Strict: true, ChunkLimits: s.ChunkLimits}
+	o := ConnOptions{limits: limits, Handshake: hs, HandshakeTime: time.Since(began), Strict: true, ChunkLimits: s.ChunkLimits}
 	if s.Trace != nil {
 		o.Trace = s.Trace(nc)
 	}
@@ -235,7 +238,7 @@ func (s *Server) turned(nc net.Conn, why error) {
 }
 
 // open sees the connection through TLS, when it is, and through the RTMP handshake.
-func (s *Server) open(nc net.Conn, l Limits) (net.Conn, handshake.Result, error) {
+func (s *Server) open(nc net.Conn, l *Limits) (net.Conn, handshake.Result, error) {
 	var none handshake.Result
 	hello := hellos.Get().(*[helloSize]byte)
 	defer hellos.Put(hello)
@@ -269,7 +272,7 @@ const helloSize = 1 + 1536
 var hellos = sync.Pool{New: func() any { return new([helloSize]byte) }}
 
 // startTLS does the TLS handshake, of which first has been read already; it keeps that.
-func (s *Server) startTLS(nc net.Conn, first []byte, l Limits) (net.Conn, error) {
+func (s *Server) startTLS(nc net.Conn, first []byte, l *Limits) (net.Conn, error) {
 	release, over := s.admission.enterTLS(nc.RemoteAddr(), l)
 	if over != nil {
 		return nil, over

@@ -38,7 +38,7 @@ type ClientOptions struct {
 // NewClient returns the end of a client.
 func NewClient(o ClientOptions) *Client {
 	o.Limits = o.Limits.WithDefaults()
-	return &Client{o: o, tokens: 2 * o.Limits.UpdateRate, uses: make(map[string]*attachment)}
+	return &Client{o: o, tokens: 2 * o.Limits.UpdateRate}
 }
 
 // Request is a client's wish to use an object.
@@ -233,6 +233,9 @@ func (c *Client) keep(name string, a *attachment) bool {
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
+	}
+	if c.uses == nil {
+		c.uses = make(map[string]*attachment)
 	}
 	c.uses[name] = a
 	return true

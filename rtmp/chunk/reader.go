@@ -27,8 +27,8 @@ type Reader struct {
 	limits    Limits
 	chunkSize int
 
-	low   [64]*stream        // chunk streams 2 to 63
-	high  map[uint32]*stream // all others
+	few   []*stream          // the first maxFew chunk streams
+	many  map[uint32]*stream // all others
 	known int                // entries in both
 
 	cur   *stream // whose chunk is being read

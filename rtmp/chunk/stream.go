@@ -5,6 +5,8 @@ const (
 	firstPiece = 4 << 10
 	// maxSpare is the largest buffer kept for further messages.
 	maxSpare = 64 << 10
+	// maxFew is how many chunk streams are looked through; peers use two to five.
+	maxFew = 8
 )
 
 // stream is what has to be remembered of one chunk stream. It lives as long as
@@ -64,24 +66,26 @@ func (s *stream) resume(h *header) error {
 
 // find returns the chunk stream csid, nil if it has not been used.
 func (r *Reader) find(csid uint32) *stream {
-	if csid < uint32(len(r.low)) {
-		return r.low[csid]
+	for _, s := range r.few {
+		if s.csid == csid {
+			return s
+		}
 	}
-	return r.high[csid]
+	return r.many[csid]
 }
 
 // list enters s into the table.
 func (r *Reader) list(s *stream) {
 	s.listed = true
 	r.known++
-	if s.csid < uint32(len(r.low)) {
-		r.low[s.csid] = s
+	if len(r.few) < maxFew {
+		r.few = append(r.few, s)
 		return
 	}
-	if r.high == nil {
-		r.high = make(map[uint32]*stream)
+	if r.many == nil {
+		r.many = make(map[uint32]*stream)
 	}
-	r.high[s.csid] = s
+	r.many[s.csid] = s
 }
 
 // readPayload reads what is left of the current chunk, which belongs to s.

@@ -58,15 +58,16 @@ type ConnOptions struct {
 // send. One goroutine at a time uses the socket's write side: see outbound. None does after the
 // connection was closed or finished.
 type Conn struct {
-	nc     net.Conn
-	direct *socket.Socket // nil: a writer goroutine writes, not whoever has something
-	limits *Limits // shared, never changed
-	trace  TraceFunc
-	hs     handshake.Result
-	hsTime time.Duration
-	strict bool
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	nc       net.Conn
+	direct   *socket.Socket   // nil: not plain TCP
+	deferred *socket.Deferred // beneath TLS; both nil: a writer goroutine writes, not whoever has something
+	limits   *Limits          // shared, never changed
+	trace    TraceFunc
+	hs       handshake.Result
+	hsTime   time.Duration
+	strict   bool
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
 
 	// Owned by the reading goroutine.
 	r          *chunk.Reader
@@ -115,7 +116,12 @@ func NewConn(nc net.Conn, o ConnOptions) *Conn {
 		unknown: newRate(float64(l.UnknownMessages)/60, float64(l.UnknownMessages)),
 	}
 	c.out.init(l)
-	if c.direct = socket.New(nc); c.direct == nil {
+	if t, ok := nc.(*tls.Conn); ok {
+		if c.deferred, ok = t.NetConn().(*socket.Deferred); ok {
+			c.deferred.Defer()
+		}
+	}
+	if c.direct = socket.New(nc); c.direct == nil && c.deferred == nil {
 		c.out.wake = make(chan struct{}, 1)
 		go c.writeLoop()
 	}
@@ -189,7 +195,7 @@ func (c *Conn) noteEnd(err error) {
 func (c *Conn) Close(err error) {
 	c.end(err)
 	_ = c.nc.Close()
-	if c.direct == nil {
+	if c.out.wake != nil {
 		return
 	}
 	c.out.mu.Lock()

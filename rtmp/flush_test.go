@@ -10,6 +10,7 @@ import (
 
 	"penstock/rtmp"
 	"penstock/rtmp/chunk"
+	"penstock/rtmp/internal/socket"
 	"penstock/rtmp/rtmptest"
 )
 
@@ -31,6 +32,17 @@ func overBothWriters(t *testing.T, o rtmp.ConnOptions, test func(t *testing.T, c
 			test(t, newConn(t, wrap(a), o), b)
 		})
 	}
+	t.Run("tls", func(t *testing.T) {
+		a, b := tcpPair(t)
+		_ = b.(*net.TCPConn).SetReadBuffer(128 << 10)
+		d := socket.NewDeferred(a, nil)
+		if d == nil {
+			t.Skip("not on this system")
+		}
+		near, far := secured(t, d, b)
+		t.Cleanup(func() { _ = far.Close() })
+		test(t, newConn(t, near, o), far)
+	})
 }
 
 // numbered is a source of messages whose timestamps count.

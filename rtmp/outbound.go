@@ -35,7 +35,7 @@ type outbound struct {
 	finish    bool          // FIN once queue is empty
 	room      chan struct{} // closed when queue was taken; nil when nobody waits
 
-	// The write side of a connection with Conn.direct belongs to whoever set writing: a drain
+	// The write side of a connection without writer goroutine belongs to whoever set writing: a drain
 	// goroutine, which is there only while something waits, or a Flush.
 	writing bool
 	again   bool // something came for the owner meanwhile
@@ -45,7 +45,7 @@ type outbound struct {
 	rest [][]byte // owner of the write side: what is left of a Flush, to be written first
 
 	maxBytes, maxMessages int
-	wake                  chan struct{} // capacity 1; nil with Conn.direct
+	wake                  chan struct{} // capacity 1; nil without a writer goroutine
 }
 
 func (o *outbound) init(l *Limits) {
@@ -78,7 +78,7 @@ func (o *outbound) append(m *Message) {
 // Wake makes the writer look at its queue and sources. It never blocks.
 func (c *Conn) Wake() {
 	o := &c.out
-	if c.direct == nil {
+	if o.wake != nil {
 		select {
 		case o.wake <- struct{}{}:
 		default:
@@ -104,7 +104,7 @@ func (c *Conn) Wake() {
 // writer. It never blocks. bufs is scratch memory, which is returned for the next call.
 func (c *Conn) Flush(s Source, bufs [][]byte) [][]byte {
 	o := &c.out
-	if c.direct == nil {
+	if c.out.wake != nil {
 		c.Wake()
 		return bufs
 	}
@@ -127,9 +127,8 @@ func (c *Conn) Flush(s Source, bufs [][]byte) [][]byte {
 	}
 	bufs = s.Pull(bufs[:0], writeBatch)
 	for i, p := range bufs {
-		n, err := c.direct.TryWrite(p)
-		c.bytesOut.Add(uint64(n))
-		if err == nil && n == len(p) {
+		n, whole := c.tryWrite(p)
+		if whole {
 			continue
 		}
 		// An error will be met again by who can deal with it.
@@ -144,6 +143,22 @@ func (c *Conn) Flush(s Source, bufs [][]byte) [][]byte {
 		go c.drain()
 	}
 	return bufs
+}
+
+// tryWrite writes what the peer takes of p at once. It is whole when nothing is left to be written, neither of p nor of what TLS has
+// made of it.
+func (c *Conn) tryWrite(p []byte) (n int, whole bool) {
+	var err error
+	switch {
+	case c.direct != nil:
+		n, err = c.direct.TryWrite(p)
+		whole = n == len(p)
+	case !c.deferred.Backlog():
+		n, err = c.nc.Write(p)
+		whole = n == len(p) && !c.deferred.Backlog()
+	}
+	c.bytesOut.Add(uint64(n))
+	return n, whole && err == nil
 }
 
 // release gives up the write side; false: something came meanwhile and it is kept.
@@ -231,7 +246,7 @@ func (c *Conn) Queue(msgs ...*Message) error {
 // Push sends what was queued, as Wake does; but what the peer takes at once is written before it returns, where the connection
 // allows that, so that no goroutine is needed. It never blocks, and is not to be called while a mutex is held.
 func (c *Conn) Push() {
-	if c.direct == nil {
+	if c.out.wake != nil {
 		c.Wake()
 		return
 	}
@@ -246,9 +261,7 @@ func (c *Conn) Push() {
 	control := o.take()
 	o.mu.Unlock()
 	if len(control) > 0 {
-		n, err := c.direct.TryWrite(control)
-		c.bytesOut.Add(uint64(n))
-		if err != nil || n < len(control) {
+		if n, whole := c.tryWrite(control); !whole {
 			o.rest = [][]byte{control[n:]} // an error will be met again by who can deal with it
 			go c.drain()
 			return
@@ -372,7 +385,7 @@ func (c *Conn) Finish(cause error, msgs ...*Message) {
 func (c *Conn) CloseFlushed(err error) bool {
 	o := &c.out
 	o.mu.Lock()
-	flushed := c.direct != nil && c.PeerEnd() == PeerLeft && !o.writing && !o.finish && len(o.queue) == 0 && len(o.sources) == 0
+	flushed := o.wake == nil && c.PeerEnd() == PeerLeft && !o.writing && !o.finish && len(o.queue) == 0 && len(o.sources) == 0
 	if flushed {
 		o.finish = true // whoever sends now is late
 	}
@@ -393,7 +406,7 @@ type batch struct {
 	begun    bool // a Flush has written the beginning of bufs: the peer has just taken something
 }
 
-// writeLoop is the writer of a connection without Conn.direct: a goroutine that waits for
+// writeLoop is the writer of a connection that is neither TCP nor TLS over it: a goroutine that waits for
 // something to write.
 func (c *Conn) writeLoop() {
 	defer func() {
@@ -467,6 +480,9 @@ func (c *Conn) writeAll(b *batch) bool {
 func (c *Conn) writePending(b *batch) (finished bool, err error) {
 	o := &c.out
 	for {
+		if err := c.writeBacklog(b); err != nil {
+			return false, err
+		}
 		o.mu.Lock()
 		control := o.take()
 		o.queue = b.spare[:0]
@@ -535,6 +551,9 @@ func (c *Conn) write(b *batch) error {
 			var k int
 			k, err = c.nc.Write(rest[:min(len(rest), writePiece)])
 			n, rest = int64(k), rest[k:]
+			if err == nil {
+				err = c.writeBacklog(b)
+			}
 		}
 		c.bytesOut.Add(uint64(n))
 		switch {
@@ -551,6 +570,33 @@ func (c *Conn) write(b *batch) error {
 		}
 		b.deadline = time.Time{}
 	}
+}
+
+// writeBacklog waits until the peer has taken what TLS made of earlier writes.
+func (c *Conn) writeBacklog(b *batch) error {
+	if c.deferred == nil {
+		return nil
+	}
+	for progress := time.Now(); c.deferred.Backlog(); {
+		now := time.Now()
+		if by := c.finishBy.Load(); by != 0 && now.UnixNano() > by {
+			return fmt.Errorf("the last words were not taken in time: %w", os.ErrDeadlineExceeded)
+		}
+		b.deadline = now.Add(c.limits.WriteTimeout)
+		if err := c.nc.SetWriteDeadline(b.deadline); err != nil {
+			return err
+		}
+		n, err := c.deferred.Drain()
+		switch {
+		case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case n > 0:
+			progress = time.Now()
+		case err != nil && time.Since(progress) >= c.limits.WriteTimeout:
+			return err
+		}
+	}
+	return nil
 }
 
 // closeWrite sends FIN and gives the peer CloseLinger to end as well.

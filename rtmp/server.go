@@ -279,7 +279,11 @@ func (s *Server) startTLS(nc net.Conn, first []byte, l *Limits) (net.Conn, error
 	}
 	defer release()
 	_ = nc.SetDeadline(time.Now().Add(l.TLSTimeout))
-	t := tls.Server(&prefixConn{Conn: nc, prefix: first}, s.TLSConfig)
+	var under net.Conn = &prefixConn{Conn: nc, prefix: first}
+	if d := socket.NewDeferred(nc, first); d != nil {
+		under = d
+	}
+	t := tls.Server(under, s.TLSConfig)
 	if err := t.Handshake(); err != nil {
 		return nil, timedOut(fmt.Errorf("rtmp: TLS handshake: %w", err), "tls_timeout", l.TLSTimeout)
 	}

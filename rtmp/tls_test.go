@@ -57,6 +57,12 @@ func clientTLS() *tls.Config {
 func tlsPair(t testing.TB) (a, b net.Conn) {
 	t.Helper()
 	near, far := tcpPair(t)
+	return secured(t, near, far)
+}
+
+// secured puts TLS on both ends of a connection.
+func secured(t testing.TB, near, far net.Conn) (a, b net.Conn) {
+	t.Helper()
 	server := tls.Server(near, serverTLS())
 	config := clientTLS()
 	config.ServerName = "localhost"

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 
 	"penstock/amf"
 	"penstock/app"
+	"penstock/bandwidth"
 	"penstock/status"
 )
 
@@ -25,6 +25,8 @@ type client struct {
 	answered bool         // (loop) connect is answered
 	accepted bool         // (loop) with yes: the script will hear of the end
 	verdict  chan error   // capacity 1: what connect is answered
+
+	measuring atomic.Bool // checkBandwidth is at work
 
 	// What the script sent before the answer to connect, and what it sends after, in order.
 	sending sync.Mutex // held while it is sent, so that it stays in order
@@ -265,27 +267,16 @@ func (c *client) queue(f func()) {
 	}
 }
 
-// measure calls onBWCheck of a client with known amounts and then onBWDone(kbit/s, bytes, milliseconds…), as the bandwidth check of
-// Flash Media Server's components did: kilobits per second down, change of bytes, of time, and latency.
+// measure is checkBandwidth: onBWCheck with known amounts, and then onBWDone. One at a time, since two would measure each other.
 func (in *instance) measure(c *client) {
-	go func() { // ends with the answers, their time-outs or the connection
-		ctx := c.app.Context()
-		ask := func(payload amf.Value) (time.Duration, error) {
-			began := time.Now()
-			_, err := c.app.Call(ctx, "onBWCheck", payload)
-			return time.Since(began), err
+	if !c.measuring.CompareAndSwap(false, true) {
+		return
+	}
+	go func() { // ends with the answers, their time-out or the connection
+		defer c.measuring.Store(false)
+		if r, err := bandwidth.Check(c.app.Context(), c.app, bandwidth.Options{}); err == nil {
+			_ = c.app.Notify("onBWDone", r.Args()...)
 		}
-		latency, err := ask(amf.NewArray())
-		if err != nil {
-			return // it has no onBWCheck
-		}
-		const size = 64 << 10
-		took, err := ask(strings.Repeat("x", size))
-		if err != nil {
-			return
-		}
-		took = max(took-latency, time.Millisecond)
-		_ = c.app.Notify("onBWDone", float64(size*8)/float64(took.Milliseconds()), float64(size), float64(took.Milliseconds()), float64(latency.Milliseconds()))
 	}()
 }
 

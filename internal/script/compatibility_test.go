@@ -55,7 +55,7 @@ var compatibility = []chapter{
 		{"`readAccess`, `writeAccess`", done, "TestStreams TestTraps server.TestScriptedSharedObjects", "For streams and shared objects, asked each time. The rules of the configuration count as well."},
 		{"`audioSampleAccess`, `videoSampleAccess`", not, "", "Players are always told `|RtmpSampleAccess` false, false."},
 		{"`virtualKey`", not, "", "There are no virtual directories."},
-		{"`client.checkBandwidth()`", done, "TestCheckBandwidth", "Calls the client's `onBWCheck` with nothing and with 64 KiB, then `onBWDone(kbit/s, bytes, ms, latency in ms)`."},
+		{"`client.checkBandwidth()`", done, "TestCheckBandwidth", "Calls the client's `onBWCheck` with nothing, then with 16 KiB and twice as much each time until one takes a quarter of a second, 128 KiB at the most; then `onBWDone(kbit/s, kbit, seconds, latency in ms)`. One at a time."},
 		{"`getBandwidthLimit`, `setBandwidthLimit`", not, "", "There: no limit, `0`, and `false`. Rates are limited by the configuration."},
 		{"`client.ping()`", partly, "TestCheckBandwidth TestClientsThatLeaveEarly", "Whether the client is there; idle clients are pinged by the server itself."},
 		{"`client.getStats()`", partly, "TestCheckBandwidth TestClientsThatLeaveEarly", "`bytes_in`, `bytes_out`, `msg_dropped`."},

@@ -375,29 +375,28 @@ func TestCheckBandwidth(t *testing.T) {
 	p := s.open("a")
 	id := p.Call("check")
 	var sizes []int
-	for got := 0; got < 3; {
+	for done, answered := false, false; !done || !answered; {
 		m := p.Any()
 		switch m.Command.Name {
 		case "_result":
 			if m.Command.Transaction != id || amf.Format(m.Args[0]) != "[0 false true true]" {
 				t.Errorf("check: %s", amf.Format(m.Args[0]))
 			}
-			got++
+			answered = true
 		case "onBWCheck":
-			if s, ok := m.Args[0].(string); ok {
-				sizes = append(sizes, len(s))
-			} else {
-				sizes = append(sizes, 0)
-			}
+			text, _ := m.Args[0].(string)
+			sizes = append(sizes, len(text))
 			p.Send(m.Command.Result(nil, 0.0))
-			if len(sizes) == 2 {
-				got++
-			}
 		case "onBWDone":
-			if kbps, ok := m.Args[0].(float64); !ok || kbps <= 0 || len(sizes) != 2 || sizes[1] != 64<<10 {
+			sent := 0
+			for _, n := range sizes {
+				sent += n
+			}
+			kbps, _ := m.Args[0].(float64)
+			if kbits, _ := m.Args[1].(float64); kbps <= 0 || kbits != float64(sent)*8/1000 || len(m.Args) != 4 || len(sizes) < 2 || sizes[0] != 0 || sizes[1] != 16<<10 {
 				t.Errorf("onBWDone %v after %v", m.Args, sizes)
 			}
-			got++
+			done = true
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"penstock/internal/collector"
 	"penstock/internal/config"
 	"penstock/internal/processors"
 	"penstock/internal/server"
@@ -34,6 +35,9 @@ func (s *serveCmd) Run(p *program) error {
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+		ctx, cancel := context.WithCancel(p.ctx)
+		defer cancel()
+		go collector.Run(ctx, gcPercent)
 	}
 	log := server.NewLog(p.stderr, c.Log)
 	srv, err := server.New(c, server.Options{Demo: s.Demo, Version: programVersion(), Log: log, Out: p.stdout})

@@ -245,3 +245,18 @@ func TestCheck(t *testing.T) {
 		t.Error("confirmed, and still refused")
 	}
 }
+
+func TestJudgeConnects(t *testing.T) {
+	for name, tt := range map[string]struct {
+		run  Run
+		want int
+	}{
+		"the server takes more":   {Run{IdleShare: 0.01, SelfCPU: 3, ServerCPU: 4}, 0},
+		"the clients take more":   {Run{IdleShare: 0.01, SelfCPU: 4, ServerCPU: 3}, 1},
+		"there was time for both": {Run{IdleShare: 0.3, SelfCPU: 4, ServerCPU: 3}, 0},
+	} {
+		if tt.run.judgeConnects(); len(tt.run.Warnings) != tt.want {
+			t.Errorf("%s: %q", name, tt.run.Warnings)
+		}
+	}
+}

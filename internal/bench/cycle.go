@@ -63,10 +63,19 @@ func (p *Plan) connects(ctx context.Context, t *target, run *Run) error {
 	run.Cycles = all.Count()
 	run.CyclesPerSecond = float64(run.Cycles) / run.Seconds
 	run.Cycle = percentiles(&all)
+	run.judgeConnects()
 	if t.known && run.Cycles > 0 {
 		run.CPUPerThousand = run.ServerCPU / float64(run.Cycles) * 1000
 	}
 	return nil
+}
+
+// judgeConnects says when the clients, not the server, may have set the rate: nothing of the machine was left, and they took the
+// larger part of it.
+func (r *Run) judgeConnects() {
+	if r.IdleShare < 0.1 && r.SelfCPU >= r.ServerCPU {
+		r.warn("penstock bench itself used %.1f CPU-s beside the server's %.1f: it may be what is slow", r.SelfCPU, r.ServerCPU)
+	}
 }
 
 // errDone ends the clients of connects when the measurement is over.

@@ -124,7 +124,10 @@ func TestPassIsTaking(t *testing.T) {
 			q.Pass([]*Frame{mustFrame(t, Video, ms, keyFrame(1))})
 			time.Sleep(100 * time.Millisecond)
 		}
-		q.Put(mustFrame(t, Video, 10_000, keyFrame(1)))
+		for ms := int64(10_000); ms < 11_000; ms += 600 { // it has just begun not to take
+			q.Put(mustFrame(t, Video, ms, keyFrame(1)))
+			time.Sleep(600 * time.Millisecond)
+		}
 		if err := q.Err(); err != nil {
 			t.Error(err)
 		}

@@ -127,8 +127,7 @@ func (q *Queue) Pass(fs []*Frame) bool {
 			q.stats.TakenBytes += uint64(len(f.Payload))
 		}
 		q.stats.TakenFrames += uint64(len(fs))
-		q.taken, q.late = q.newest, time.Time{}
-		return true
+		return true // note begins to count the time anew with the next frame that is queued
 	}
 	for _, f := range fs {
 		q.queue(f)

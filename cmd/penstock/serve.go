@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
+	"sync"
 
 	"penstock/internal/collector"
 	"penstock/internal/config"
@@ -33,31 +34,31 @@ func (s *serveCmd) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-		ctx, cancel := context.WithCancel(p.ctx)
-		defer cancel()
-		go collector.Run(ctx, gcPercent)
-	}
+	defer tune(p.ctx)()
 	log := server.NewLog(p.stderr, c.Log)
 	srv, err := server.New(c, server.Options{Demo: s.Demo, Version: programVersion(), Log: log, Out: p.stdout})
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOMAXPROCS") != "" {
-		return srv.Run(p.ctx)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(p.ctx))
-	followed := make(chan struct{})
-	go func() {
-		defer close(followed)
-		processors.Follow(ctx) // until the server has ended: it may have much to do in the end
-	}()
-	defer func() {
-		cancel()
-		<-followed
-	}()
 	return srv.Run(p.ctx)
+}
+
+// tune lets the Go runtime follow what the server has to do, as far as the environment does not say otherwise, until stop is called.
+// It outlasts ctx: a server that ends may have much to do.
+func tune(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+		running.Go(func() { collector.Run(ctx, gcPercent) })
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		running.Go(func() { processors.Follow(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // configuration is the file, then the environment, then the flags.
